@@ -1,0 +1,50 @@
+"""One tree of exceptions, by whose fault it is.
+
+- ``BackendError``: the backend is wrong, away, or said no.
+- ``OperatorError``: the settings or the machine are wrong.
+
+A client's fault is no exception: it is a value (``protocol.refusals.Refusal``) that is
+answered and counted. Everything else that is raised is a bug of ours.
+"""
+
+from __future__ import annotations
+
+
+class GoGateError(Exception):
+    """Root of everything this program raises on purpose."""
+
+
+class BackendError(GoGateError):
+    """A call to the backend did not end with the answer we asked for.
+
+    ``str()`` of any of these is safe to show to a client: a constant text, or the
+    backend's own error text with a cap and without control characters.
+    """
+
+
+class BackendRejected(BackendError):
+    """The backend answered and said no: repeating the call would be pointless."""
+
+    def __init__(self, status: int, reason: str | None) -> None:
+        """Take the HTTP status and the backend's own (cleaned) error text, if it sent one."""
+        super().__init__(f"backend error: {reason}" if reason else f"backend error: status {status}")
+        self.status = status
+        self.reason = reason
+
+
+class BackendUnavailable(BackendError):
+    """Nothing was sent, or the backend answered 5xx before doing anything: safe to repeat."""
+
+    def __init__(self) -> None:
+        super().__init__("backend unavailable")
+
+
+class OutcomeUnknown(BackendError):
+    """The request was sent and no usable answer came: it may have happened. Never repeated by us."""
+
+    def __init__(self) -> None:
+        super().__init__("backend did not answer")
+
+
+class OperatorError(GoGateError):
+    """The operator must change something; the text says what, and holds no secret."""

@@ -1,0 +1,83 @@
+"""Every number that bounds something and is no setting: its unit, its reason, its precedent.
+
+What an operator can change lives in ``config``; each of those defaults has its reason there.
+"""
+
+from typing import Final
+
+# ── what a client may say ────────────────────────────────────────────────────
+
+TOKEN_BYTES: Final = 8192
+"""bytes. A JWT of the customer's backend is under 1 KiB; nginx and Go stop heads at 8 KiB too."""
+
+EMOJI_CHARACTERS: Final = 20
+"""characters. The contract's bound: a family emoji with skin tones takes up to 11."""
+
+READ_BATCH: Final = 100
+"""message ids in one ``mark_read``. The contract's bound."""
+
+ATTACHMENTS: Final = 100
+"""attachment ids in one ``send_message``. Same order as a read batch; the backend may allow fewer."""
+
+FRAGMENTS: Final = 256
+"""frames in one message. Empty continuation frames cost CPU and never reach the size limit;
+two million took nine seconds. No client library fragments a chat message at all."""
+
+# ── what the HTTP head may be ────────────────────────────────────────────────
+
+HEAD_BYTES: Final = 16384
+"""bytes of request line and headers. Twice nginx's default buffer, what h11 itself stops at."""
+
+HEADERS: Final = 100
+"""header lines. Apache's default (LimitRequestFields); a browser sends about 20."""
+
+HANDSHAKE_SECONDS: Final = 10.0
+"""seconds from accept to the end of the upgrade. Go's common ReadHeaderTimeout."""
+
+# ── what waits for a client ──────────────────────────────────────────────────
+
+OUTBOX_FRAMES: Final = 256
+"""frames queued for one connection. The Go program's figure."""
+
+OUTBOX_BYTES: Final = 1024 * 1024
+"""bytes queued for one connection. 256 frames of a long chat message (4 KiB) fit."""
+
+SEND_BUFFER_BYTES: Final = 262144
+"""bytes the kernel may hold for one connection (SO_SNDBUF; Linux doubles it for bookkeeping).
+Bounds what a stuck client costs; a healthy one never has more than a few frames there."""
+
+LINGER_SECONDS: Final = 2.0
+"""seconds a closing connection waits for the peer's close frame and end of stream."""
+
+LINGER_BYTES: Final = 1024 * 1024
+"""bytes read and thrown away in that time, so that the peer sees our close frame and no RST."""
+
+# ── what waits for the backend ───────────────────────────────────────────────
+
+PENDING_COMMANDS: Final = 64
+"""commands of one connection that wait for the backend. More is answered ``BUSY``."""
+
+PENDING_TYPING: Final = 16
+"""chats of one connection whose typing event waits for a member look-up."""
+
+ANSWER_BYTES: Final = 1024 * 1024
+"""bytes of one backend answer, after decompression. 10,000 members with names fit."""
+
+ERROR_TEXT_CHARACTERS: Final = 200
+"""characters of the backend's own error text that may reach a client."""
+
+# ── what is remembered ───────────────────────────────────────────────────────
+
+MEMBERSHIP_CHATS: Final = 10_000
+"""chats whose member lists are kept; the least recently used goes first."""
+
+KNOWN_MESSAGES: Final = 100_000
+"""messages whose chat is remembered (about 10 MB); the oldest goes first."""
+
+# ── the fan-out ──────────────────────────────────────────────────────────────
+
+HUB_INBOX: Final = 1024
+"""publications that wait for the hub. A full inbox makes publishers wait, not clients."""
+
+SENDS_PER_TURN: Final = 256
+"""deliveries between two checkpoints of the hub: about 1.3 ms in which nobody else runs."""

@@ -1,0 +1,53 @@
+"""What a client may ask for, after checking: every value in here is within its bounds."""
+
+from __future__ import annotations
+
+import attrs
+
+from gogate_trio.ids import ChatId, MessageId
+
+
+@attrs.frozen
+class Auth:
+    """Prove who you are."""
+
+    token: str = attrs.field(repr=False)
+    """The user's JWT: 1 to ``limits.TOKEN_BYTES`` visible ASCII characters."""
+
+
+@attrs.frozen
+class SendMessage:
+    """Store a message and tell the chat."""
+
+    chat_id: ChatId
+    text: str = attrs.field(repr=False)
+    reply_to_id: MessageId | None = None
+    attachment_ids: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class Typing:
+    """Tell the other members of the chat that the user types, or no longer does."""
+
+    chat_id: ChatId
+    is_typing: bool
+
+
+@attrs.frozen
+class AddReaction:
+    """React to a message."""
+
+    message_id: MessageId
+    emoji: str
+    """1 to ``limits.EMOJI_CHARACTERS`` characters."""
+
+
+@attrs.frozen
+class MarkRead:
+    """Mark messages as read."""
+
+    message_ids: tuple[MessageId, ...]
+    """1 to ``limits.READ_BATCH`` ids."""
+
+
+Command = Auth | SendMessage | Typing | AddReaction | MarkRead
