@@ -23,6 +23,10 @@ FRAGMENTS: Final = 256
 """frames in one message. Empty continuation frames cost CPU and never reach the size limit;
 two million took nine seconds. No client library fragments a chat message at all."""
 
+FAST_MESSAGE_BYTES: Final = 16384
+"""bytes. A text message up to this size is held until it is whole and read in our own fast
+lane; a longer one passes on to trio-websocket as it arrives."""
+
 # ── what the HTTP head may be ────────────────────────────────────────────────
 
 HEAD_BYTES: Final = 16384

@@ -1,0 +1,11 @@
+"""What goes over the wire, pure: no I/O, no clock, no log.
+
+- ``commands``: what a client may ask for.
+- ``events``: what a client is told.
+- ``refusals``: the catalogue of error texts and codes.
+- ``codec``: JSON text to command, event to JSON text.
+- ``frames``: RFC 6455 frames, writing ours.
+- ``guard``: RFC 6455 frames, reading theirs.
+- ``handshake``: the HTTP head of a request, and whether it may become a WebSocket.
+- ``close``: the catalogue of ends of a connection.
+"""

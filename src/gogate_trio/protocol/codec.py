@@ -1,0 +1,178 @@
+"""JSON text to command, event to JSON text.
+
+msgspec decodes straight into classes (0.8 µs a command) and is strict: ``true`` is no
+number, ``"1"`` neither. It stops at the first mistake, which is all a client is told.
+What it lets through, an integer of any size, is bounded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import attrs
+import msgspec
+
+from gogate_trio.ids import MAX_ID, ChatId, MessageId
+from gogate_trio.limits import ATTACHMENTS, EMOJI_CHARACTERS, READ_BATCH, TOKEN_BYTES
+from gogate_trio.protocol import refusals
+from gogate_trio.protocol.commands import AddReaction, Auth, Command, MarkRead, SendMessage, Typing
+from gogate_trio.protocol.events import Event, NewMessage
+from gogate_trio.protocol.refusals import Refusal
+
+_T = TypeVar("_T")
+
+
+class Refused(Exception):  # noqa: N818 - the word of this house: a refusal is a value, this carries it
+    """A client's message that is no command; ``refusal`` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+@attrs.frozen
+class Envelope:
+    """A message of the right outer form: an event name and its undecoded data."""
+
+    event: str
+    data: msgspec.Raw = attrs.field(factory=lambda: msgspec.Raw(b"null"))
+
+
+def open_envelope(text: bytes) -> Envelope:
+    """Read the outer form of a message. ``text`` must be valid UTF-8. Raises ``Refused``."""
+    try:
+        return _envelope.decode(text)
+    except _UNREADABLE:
+        raise Refused(refusals.INVALID_FORMAT) from None
+
+
+def decode_command(envelope: Envelope) -> Command:
+    """Read and check the data of a message. Raises ``Refused``."""
+    read = _COMMANDS.get(envelope.event)
+    if read is None:
+        raise Refused(refusals.UNKNOWN_EVENT)
+    return read(envelope.data)
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the event as one JSON document."""
+    data = event.body if type(event) is NewMessage else _encode(event)
+    return b'{"event":"%b","data":%b}' % (event.NAME.encode(), data)
+
+
+# ── one reader per command ───────────────────────────────────────────────────
+
+
+@attrs.frozen
+class _AuthData:
+    token: str | None = None
+
+
+@attrs.frozen
+class _MessageData:
+    chat_id: int = 0
+    text: str | None = None
+    reply_to_id: int | None = None
+    attachment_ids: list[int] | None = None
+
+
+@attrs.frozen
+class _TypingData:
+    chat_id: int = 0
+    is_typing: bool = False
+
+
+@attrs.frozen
+class _ReactionData:
+    message_id: int
+    emoji: str
+
+
+@attrs.frozen
+class _ReadData:
+    message_ids: list[int]
+
+
+def _auth(raw: msgspec.Raw) -> Auth:
+    token = _read(_auth_data, raw, refusals.INVALID_AUTH).token
+    if not token:
+        raise Refused(refusals.TOKEN_REQUIRED)
+    # What cannot stand in an HTTP header can be no JWT, and must never reach a header.
+    if len(token) > TOKEN_BYTES or not token.isascii() or not _is_visible(token):
+        raise Refused(refusals.INVALID_AUTH)
+    return Auth(token)
+
+
+def _send_message(raw: msgspec.Raw) -> SendMessage:
+    data = _read(_message_data, raw, refusals.INVALID_MESSAGE)
+    _check_chat_id(data.chat_id, refusals.INVALID_MESSAGE)
+    attachments = tuple(data.attachment_ids or ())
+    if len(attachments) > ATTACHMENTS or not all(_is_id(number) for number in attachments):
+        raise Refused(refusals.INVALID_MESSAGE)
+    if data.reply_to_id is not None and not _is_id(data.reply_to_id):
+        raise Refused(refusals.INVALID_MESSAGE)
+    reply_to = None if data.reply_to_id is None else MessageId(data.reply_to_id)
+    return SendMessage(ChatId(data.chat_id), data.text or "", reply_to, attachments)
+
+
+def _typing(raw: msgspec.Raw) -> Typing:
+    data = _read(_typing_data, raw, refusals.INVALID_TYPING)
+    _check_chat_id(data.chat_id, refusals.INVALID_TYPING)
+    return Typing(ChatId(data.chat_id), data.is_typing)
+
+
+def _add_reaction(raw: msgspec.Raw) -> AddReaction:
+    data = _read(_reaction_data, raw, refusals.INVALID_REACTION)
+    if not _is_id(data.message_id) or not 1 <= len(data.emoji) <= EMOJI_CHARACTERS:
+        raise Refused(refusals.INVALID_REACTION)
+    return AddReaction(MessageId(data.message_id), data.emoji)
+
+
+def _mark_read(raw: msgspec.Raw) -> MarkRead:
+    numbers = _read(_read_data, raw, refusals.INVALID_READ).message_ids
+    if not 1 <= len(numbers) <= READ_BATCH or not all(_is_id(number) for number in numbers):
+        raise Refused(refusals.INVALID_READ)
+    return MarkRead(tuple(MessageId(number) for number in numbers))
+
+
+def _read(decoder: msgspec.json.Decoder[_T], raw: msgspec.Raw, refusal: Refusal) -> _T:
+    try:
+        return decoder.decode(raw)
+    except _UNREADABLE:
+        raise Refused(refusal) from None
+
+
+def _check_chat_id(number: int, otherwise: Refusal) -> None:
+    if number > MAX_ID:
+        raise Refused(otherwise)
+    if number < 1:
+        raise Refused(refusals.INVALID_CHAT_ID)
+
+
+def _is_id(number: int) -> bool:
+    return 1 <= number <= MAX_ID
+
+
+def _is_visible(token: str) -> bool:
+    return token.isprintable() and " " not in token
+
+
+_UNREADABLE: Final = (ValueError, RecursionError)
+"""What msgspec raises: its own errors and those of UTF-8 and endless numbers are ValueErrors."""
+
+_envelope: Final = msgspec.json.Decoder(Envelope)
+_auth_data: Final = msgspec.json.Decoder(_AuthData)
+_message_data: Final = msgspec.json.Decoder(_MessageData)
+_typing_data: Final = msgspec.json.Decoder(_TypingData)
+_reaction_data: Final = msgspec.json.Decoder(_ReactionData)
+_read_data: Final = msgspec.json.Decoder(_ReadData)
+_encode: Final = msgspec.json.Encoder().encode
+
+_COMMANDS: Final[dict[str, Callable[[msgspec.Raw], Command]]] = {
+    "auth": _auth,
+    "send_message": _send_message,
+    "typing": _typing,
+    "add_reaction": _add_reaction,
+    "mark_read": _mark_read,
+}

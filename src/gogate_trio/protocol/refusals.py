@@ -1,0 +1,65 @@
+"""Everything a client may be refused with: a text and a stable code word.
+
+The texts are those of the Go program this one replaces, because deployed clients match on
+them; the code words are ours and never change their meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+
+@attrs.frozen
+class Refusal:
+    """One ``error`` event: ``message`` for people, ``code`` for programs."""
+
+    code: str
+    message: str
+
+    def because(self, reason: object, *, code: str | None = None) -> Refusal:
+        """Return this refusal with a reason behind it, and another code where that says more."""
+        return Refusal(code or self.code, f"{self.message}: {reason}")
+
+
+# ── the message itself ───────────────────────────────────────────────────────
+
+INVALID_FORMAT: Final = Refusal("INVALID_FORMAT", "Invalid message format")
+UNKNOWN_EVENT: Final = Refusal("UNKNOWN_EVENT", "Unknown event type")
+INVALID_AUTH: Final = Refusal("INVALID_AUTH", "Invalid auth data")
+INVALID_MESSAGE: Final = Refusal("INVALID_MESSAGE", "Invalid message data")
+INVALID_CHAT_ID: Final = Refusal("INVALID_CHAT_ID", "Invalid chat_id")
+INVALID_TYPING: Final = Refusal("INVALID_TYPING", "Invalid typing data")
+INVALID_REACTION: Final = Refusal("INVALID_REACTION", "Invalid reaction data")
+INVALID_READ: Final = Refusal("INVALID_READ", "Invalid read data")
+
+# ── who sends it ─────────────────────────────────────────────────────────────
+
+AUTH_REQUIRED: Final = Refusal("AUTH_REQUIRED", "Authentication required")
+TOKEN_REQUIRED: Final = Refusal("TOKEN_REQUIRED", "Token is required")
+AUTH_FAILED: Final = Refusal("AUTH_FAILED", "Authentication failed")
+AUTH_TIMEOUT: Final = Refusal("AUTH_TIMEOUT", "Authentication timeout")
+ALREADY_AUTHENTICATED: Final = Refusal(
+    "ALREADY_AUTHENTICATED", "Already authenticated as another user"
+)
+NOT_A_MEMBER: Final = Refusal("NOT_A_MEMBER", "Not a member of this chat")
+
+# ── what the backend made of it ──────────────────────────────────────────────
+
+SEND_FAILED: Final = Refusal("SEND_FAILED", "Failed to send message")
+TYPING_FAILED: Final = Refusal("TYPING_FAILED", "Failed to send typing")
+REACTION_FAILED: Final = Refusal("REACTION_FAILED", "Failed to add reaction")
+READ_FAILED: Final = Refusal("READ_FAILED", "Failed to mark as read")
+
+BACKEND_UNAVAILABLE: Final = "BACKEND_UNAVAILABLE"
+"""Code in place of a ``*_FAILED`` one: nothing happened, sending again is safe."""
+
+OUTCOME_UNKNOWN: Final = "OUTCOME_UNKNOWN"
+"""Code in place of a ``*_FAILED`` one: it may have happened, ask before sending again."""
+
+# ── ours ─────────────────────────────────────────────────────────────────────
+
+BUSY: Final = Refusal("BUSY", "Too many commands are waiting, try again later")
+SLOW_CONSUMER: Final = Refusal("SLOW_CONSUMER", "Reading too slowly, reconnect")
+"""Said before close code 4410 where it still can be."""
