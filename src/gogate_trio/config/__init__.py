@@ -1,0 +1,56 @@
+"""The settings: what an operator can change, where it came from, and what is wrong with it.
+
+- ``settings``: the tree of settings itself, one line of code per setting.
+- ``declare``: how such a line is written, and how the tree is walked.
+- ``kinds``, ``addresses``, ``secret``: from an operator's text to a checked value and back.
+- ``load``: environment over ``.env`` over default; every mistake in one go.
+- ``dotenv``: the ``.env`` file; ``spelling``: which name was meant; ``problems``: what is said.
+- ``printing``: ``.env.example``, the table for the docs, the effective settings.
+
+Nothing else in the program reads the environment. Nothing here logs.
+"""
+
+from gogate_trio.config.declare import Source
+from gogate_trio.config.printing import (
+    EffectiveSetting,
+    effective_settings,
+    env_example,
+    settings_table,
+    with_settings_table,
+)
+from gogate_trio.config.problems import ConfigError, Problem
+from gogate_trio.config.secret import Secret
+from gogate_trio.config.settings import (
+    BackendSettings,
+    Dialect,
+    DrainSettings,
+    ListenSettings,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    MembershipSettings,
+    Settings,
+    WebSocketSettings,
+)
+
+__all__ = [
+    "BackendSettings",
+    "ConfigError",
+    "Dialect",
+    "DrainSettings",
+    "EffectiveSetting",
+    "ListenSettings",
+    "LogFormat",
+    "LogLevel",
+    "LogSettings",
+    "MembershipSettings",
+    "Problem",
+    "Secret",
+    "Settings",
+    "Source",
+    "WebSocketSettings",
+    "effective_settings",
+    "env_example",
+    "settings_table",
+    "with_settings_table",
+]

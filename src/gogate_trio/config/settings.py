@@ -1,0 +1,232 @@
+"""The settings, their defaults and the reason of each.
+
+To add one, add one attribute: a name, a kind with its bounds, a default, a help text.
+Names and defaults that the Go program had are kept (the contract, section 4).
+"""
+
+# ruff: noqa: RUF009  # setting() and group() return attrs fields, as attrs.field() does
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+
+from gogate_trio.config.addresses import BaseUrl, Host
+from gogate_trio.config.declare import Source, build, entries, group, required, setting
+from gogate_trio.config.kinds import Choice, Duration, Whole
+from gogate_trio.config.load import Order, load
+from gogate_trio.config.secret import Key, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Dialect = Literal["guide", "symfony"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "pretty", "json"]
+
+_SHORTEST: Final = 0.001
+"""seconds. Less than a turn of the event loop means nothing."""
+_HOUR: Final = 3600.0
+_MEBIBYTE: Final = 1024 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class ListenSettings:
+    """Where the gateway listens."""
+
+    host: str = setting(
+        "HOST",
+        Host(),
+        default="",
+        help="The address to listen on. Empty: every interface, IPv4 and IPv6.",
+    )
+    port: int = setting(
+        "PORT",
+        Whole(0, 65535),
+        default=8080,
+        help="The TCP port of the WebSocket and of /health. 0 takes any free one.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class BackendSettings:
+    """The REST backend behind the gateway."""
+
+    url: str = setting(
+        "BACKEND_API_URL",
+        BaseUrl(),
+        default="http://localhost:8000",
+        help="Where the backend's API lives. A path is put before every call.",
+    )
+    internal_api_key: Secret = required(
+        "INTERNAL_API_KEY",
+        Key(),
+        example="your_secure_random_key_here",
+        help="The key for the backend's internal endpoints. It must equal the backend's own.",
+    )
+    dialect: Dialect = setting(
+        "BACKEND_DIALECT",
+        Choice[Dialect](("guide", "symfony")),
+        default="guide",
+        help="What the backend wants to be sent: the integration guide's names, or the Symfony"
+        " backend's. Answers are understood in both.",
+    )
+    timeout: float = setting(
+        "BACKEND_TIMEOUT",
+        Duration(_SHORTEST, _HOUR),
+        default=10.0,
+        help="How long one call may take, all in all. The Go program's figure.",
+    )
+    max_calls: int = setting(
+        "BACKEND_MAX_CALLS",
+        Whole(1, 10_000),
+        default=64,
+        help="How many calls may be under way at once; more wait for their turn. Set it to what"
+        " the backend has workers for.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class WebSocketSettings:
+    """The connections of the clients."""
+
+    max_message_size: int = setting(
+        "MAX_MESSAGE_SIZE",
+        Whole(1024, 64 * _MEBIBYTE),
+        default=512_000,
+        help="The largest message a client may send, in bytes.",
+    )
+    read_buffer_size: int = setting(
+        "READ_BUFFER_SIZE",
+        Whole(128, _MEBIBYTE),
+        default=1024,
+        help="How many bytes are taken from a connection in one read. A chat message fits into"
+        " the default; raise it when clients send much.",
+    )
+    write_buffer_size: int = setting(
+        "WRITE_BUFFER_SIZE",
+        Whole(128, _MEBIBYTE),
+        default=1024,
+        help="Up to how many bytes the events that wait for a client who has fallen behind are"
+        " joined into one write.",
+    )
+    ping_period: float = setting(
+        "PING_PERIOD",
+        Duration(_SHORTEST, _HOUR),
+        default=54.0,
+        help="How often a silent client is asked whether it is still there. Below the 60 s after"
+        " which common proxies cut a silent connection.",
+    )
+    pong_wait: float = setting(
+        "PONG_WAIT",
+        Duration(_SHORTEST, _HOUR),
+        default=60.0,
+        help="How long a client may be silent before it is hung up.",
+    )
+    write_wait: float = setting(
+        "WRITE_WAIT",
+        Duration(_SHORTEST, _HOUR),
+        default=10.0,
+        help="How long a write may wait for a client before it is hung up.",
+    )
+    auth_timeout: float = setting(
+        "AUTH_TIMEOUT",
+        Duration(_SHORTEST, _HOUR),
+        default=10.0,
+        help="How long a new connection has to authenticate. A backend call must fit in.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class MembershipSettings:
+    """What is remembered of who is in which chat."""
+
+    ttl: float = setting(
+        "MEMBERSHIP_TTL",
+        Duration(0.0, _HOUR),
+        default=10.0,
+        help="How long a chat's member list is taken from memory before the backend is asked"
+        " again. As long may somebody who left a chat still hear it. 0 asks every time.",
+    )
+    stale: float = setting(
+        "MEMBERSHIP_STALE",
+        Duration(0.0, 24 * _HOUR),
+        default=60.0,
+        help="How old a member list may be that serves when the backend cannot be asked. A"
+        " stored message then still reaches the chat.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class DrainSettings:
+    """The end of the process."""
+
+    timeout: float = setting(
+        "DRAIN_TIMEOUT",
+        Duration(0.0, _HOUR),
+        default=20.0,
+        help="How long SIGTERM waits for calls under way and for the clients' goodbyes. Below"
+        " the 30 s after which Kubernetes kills, above BACKEND_TIMEOUT.",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class LogSettings:
+    """The log on standard error."""
+
+    level: LogLevel = setting(
+        "LOG_LEVEL",
+        Choice[LogLevel](("debug", "info", "warning", "error")),
+        default="info",
+        help="The least severe event that is logged.",
+    )
+    format: LogFormat = setting(
+        "LOG_FORMAT",
+        Choice[LogFormat](("auto", "pretty", "json")),
+        default="auto",
+        help="How an event is written: for people, or as one JSON object a line. auto: pretty on"
+        " a terminal, else JSON.",
+    )
+
+
+ORDERS: Final = (
+    Order(
+        smaller="PING_PERIOD",
+        larger="PONG_WAIT",
+        may_be_equal=False,
+        reason="a silent client would be hung up before it was asked",
+    ),
+    Order(
+        smaller="MEMBERSHIP_TTL",
+        larger="MEMBERSHIP_STALE",
+        may_be_equal=True,
+        reason="a list that is still fresh would be too old to serve",
+    ),
+)
+"""What must hold between two settings."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything an operator can change. ``backend`` has a required setting, the rest defaults."""
+
+    listen: ListenSettings = group(ListenSettings)
+    backend: BackendSettings = group(BackendSettings)
+    websocket: WebSocketSettings = group(WebSocketSettings)
+    membership: MembershipSettings = group(MembershipSettings)
+    drain: DrainSettings = group(DrainSettings)
+    log: LogSettings = group(LogSettings)
+
+    sources: Mapping[str, Source] = attrs.field(factory=dict, eq=False, repr=False)
+    """Where each value came from, by variable; empty when no operator was involved."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], dotenv: Path | None) -> Settings:
+        """Read all settings, the environment over the file over the defaults.
+
+        Raises:
+            ConfigError: with every mistake there is.
+        """
+        loaded = load(entries(cls), ORDERS, environ=environ, dotenv=dotenv)
+        return build(cls, loaded.values, sources=loaded.sources)
