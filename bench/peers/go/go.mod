@@ -1,0 +1,3 @@
+module gogate-bench-peer
+
+go 1.21
