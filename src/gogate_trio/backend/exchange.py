@@ -1,0 +1,194 @@
+"""One HTTP exchange with the backend, bounded in every direction.
+
+Bounds: so many at once (a slot each), one deadline for all of it (waiting for a slot,
+connecting, sending, reading), ``limits.ANSWER_BYTES`` of answer. How it ended is a value;
+what that means is the business of ``rest``.
+
+On httpx's transport without its client: a client adds a cookie jar (which would send one
+user's session with another user's call), redirects, the environment's proxies and a log
+line with the address, and costs more than the exchange itself.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+import httpx
+import trio
+
+from gogate_trio.limits import ANSWER_BYTES
+from gogate_trio.log import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+Endpoint = Literal["validate", "members", "send_message", "add_reaction", "mark_read"]
+
+ATTEMPTS: Final = 2
+"""tries of a call that changes nothing. The second is for a kept-alive connection that the
+backend closed at the moment we used it; a second such bad luck is no luck."""
+
+_log = get_logger(__name__)
+
+
+@attrs.frozen
+class Call:
+    """One request: complete, checked, ready to leave."""
+
+    endpoint: Endpoint
+    """Names it in the log and in the metrics."""
+    method: str
+    url: httpx.URL = attrs.field(repr=False)
+    headers: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    harmless: bool
+    """Whether it changes nothing, and may therefore be sent again."""
+
+
+@attrs.frozen
+class Answer:
+    """The backend answered."""
+
+    status: int
+    body: bytes | None = attrs.field(repr=False)
+    """None when it could not be had: too large, encoded, cut short, too slow, a redirect."""
+
+
+class Silence(Enum):
+    """The backend did not answer."""
+
+    NOTHING_SENT = "no request left: the backend cannot have acted"
+    NO_ANSWER = "the request left, and no status came back"
+
+
+class Exchange:
+    """Runs calls over one pool of connections."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, slots: int, timeout: float) -> None:
+        """Take the pool, how many calls may run at once, and the seconds each may take in all."""
+        self._transport = transport
+        self._slots = trio.CapacityLimiter(slots)
+        self._timeout = timeout
+        self._running: set[trio.CancelScope] = set()
+
+    async def run(self, call: Call) -> Answer | Silence:
+        """Run one call to its end.
+
+        Cancellation: while the call waits for its slot it is cancelled like anything else
+        (nothing was sent); from then on it runs to its end or its deadline. A call cancelled
+        within the pool would leak its place there, and leave unknown what could be known.
+        """
+        deadline = trio.current_time() + self._timeout
+        attempt = _Attempt(
+            call, self._transport, shield=trio.CancelScope(shield=True, deadline=deadline)
+        )
+        with trio.move_on_at(deadline):
+            async with self._slots:
+                self._running.add(attempt.shield)
+                try:
+                    with attempt.shield:
+                        await attempt.run()
+                finally:
+                    self._running.discard(attempt.shield)
+        return attempt.outcome()
+
+    def abandon(self) -> None:
+        """Cut every call that is under way: each ends now, as it would at its deadline."""
+        for scope in self._running:
+            scope.cancel()
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    """What is known so far about one call; whatever ends it, ``outcome`` tells the rest."""
+
+    call: Call
+    transport: httpx.AsyncBaseTransport
+    shield: trio.CancelScope = attrs.field(kw_only=True)
+    sent: bool = False
+    status: int | None = None
+    body: bytes | None = None
+
+    def outcome(self) -> Answer | Silence:
+        if self.status is not None:
+            return Answer(self.status, self.body)
+        return Silence.NO_ANSWER if self.sent else Silence.NOTHING_SENT
+
+    async def run(self) -> None:
+        for _ in range(ATTEMPTS if self.call.harmless else 1):
+            try:
+                await self._exchange()
+            except httpx.TransportError as error:
+                # Its text may hold the address.
+                _log.debug(
+                    "backend_exchange_failed",
+                    endpoint=self.call.endpoint,
+                    error=type(error).__name__,
+                )
+                # A refused connection will be refused again; an answer that broke off
+                # is an answer: it has its status.
+                if self.status is None and isinstance(error, _CUT):
+                    continue
+            return
+
+    async def _exchange(self) -> None:
+        call = self.call
+        stream = _Body(call.body, self)
+        request = httpx.Request(call.method, call.url, headers=list(call.headers), stream=stream)
+        response = await self.transport.handle_async_request(request)
+        try:
+            self.status = response.status_code
+            if _has_body_for_us(response):
+                self.body = await self._read(response)
+        finally:
+            await response.aclose()
+
+    async def _read(self, response: httpx.Response) -> bytes | None:
+        body = bytearray()
+        size = 0
+        async for part in response.aiter_raw():
+            size += len(part)
+            if size <= ANSWER_BYTES:
+                body += part
+            else:
+                # Leaving the loop would leave httpx's generators half run; this makes the
+                # next read end them, and closes the connection.
+                self.shield.cancel()
+        return bytes(body) if size <= ANSWER_BYTES else None
+
+
+@attrs.define(eq=False)
+class _Body(httpx.AsyncByteStream):
+    """A request's body, which notes that it was asked for.
+
+    The body is the last thing to leave. As long as the pool has not asked for it, the backend
+    holds at most a head that announces more, and cannot have acted.
+    An iterator of its own, for a generator that is cancelled half way warns when collected.
+    """
+
+    body: bytes
+    attempt: _Attempt
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self.attempt.sent = True
+        if not self.body:
+            raise StopAsyncIteration
+        body, self.body = self.body, b""
+        return body
+
+
+_CUT: Final = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+"""How the end of a kept-alive connection looks to the one who uses it next."""
+
+
+def _has_body_for_us(response: httpx.Response) -> bool:
+    # We asked for the bare bytes (Accept-Encoding: identity); a few kilobytes of gzip can
+    # be a gigabyte. A redirect is not followed, so what it says is nothing to us.
+    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return False
+    return response.is_success or response.is_error
