@@ -1,0 +1,185 @@
+"""``gogate check``: are the settings usable, is the backend there, does it take our key?
+
+Asks the real backend through the adapter that serves the gateway, with calls that change
+nothing: a made-up token is validated, the members of chat 1 are asked for.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import attrs
+import trio
+
+from gogate_trio.backend.rest import open_backend
+from gogate_trio.errors import BackendError, BackendRejected, OperatorError
+from gogate_trio.ids import ChatId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gogate_trio.backend.base import Backend
+    from gogate_trio.config import ConfigError, Settings
+
+PLACEHOLDER_KEY: Final = "your_secure_random_key_here"
+"""The example of the integration guide."""
+
+KEY_CHARACTERS: Final = 16
+"""characters below which a key is called short: 16 random letters and digits are 95 bits."""
+
+MADE_UP_TOKEN: Final = "gogate-check.not-a.token"  # noqa: S105  # it is meant to be refused
+"""Has the shape of a JWT, so that a backend refuses it where it would refuse a real one."""
+
+ANY_CHAT: Final = ChatId(1)
+"""Whether the backend has it does not matter: "no such chat" too is an answer to our key."""
+
+FIRST_SERVER_ERROR: Final = 500
+"""Statuses from here on are the backend's own trouble."""
+
+_REFUSES_TOKEN: Final = frozenset({400, 401})
+_REFUSES_KEY: Final = frozenset({401, 403})
+_NOT_FOUND: Final = 404
+
+
+class State(Enum):
+    """How a question was answered."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@attrs.frozen
+class Finding:
+    """One row: what was looked at, how it is, and what to do about it."""
+
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def refused_settings(error: ConfigError) -> tuple[Finding, ...]:
+    """A row for each problem."""
+    return tuple(Finding(p.name, State.FAILED, p.text) for p in error.problems)
+
+
+def review(settings: Settings) -> Iterator[Finding]:
+    """What can be said about usable settings without asking anybody."""
+    given = [name for name, source in settings.sources.items() if source.value != "default"]
+    yield Finding("settings", State.OK, f"usable; {len(given)} given, the rest are defaults")
+    key = settings.backend.internal_api_key.reveal()
+    new_key = "make one with `openssl rand -hex 32` and give it to the backend too"
+    if key == PLACEHOLDER_KEY:
+        yield Finding("INTERNAL_API_KEY", State.WARNING, "is the guide's placeholder", new_key)
+    elif len(key) < KEY_CHARACTERS:
+        yield Finding("INTERNAL_API_KEY", State.WARNING, "is short enough to be guessed", new_key)
+    if settings.drain.timeout < settings.backend.timeout:
+        yield Finding(
+            "DRAIN_TIMEOUT",
+            State.WARNING,
+            "is less than BACKEND_TIMEOUT: a restart may cut a call under way",
+            "raise it, or lower BACKEND_TIMEOUT",
+        )
+    if settings.websocket.auth_timeout < settings.backend.timeout:
+        yield Finding(
+            "AUTH_TIMEOUT",
+            State.WARNING,
+            "is less than BACKEND_TIMEOUT: a slow backend locks every client out",
+            "raise it, or lower BACKEND_TIMEOUT",
+        )
+
+
+async def probe(settings: Settings) -> list[Finding]:
+    """Ask the backend. Ends within about three times its timeout."""
+    address = await knock(settings)
+    if address.state is not State.OK:
+        return [address, *_skipped("backend API", "internal API key")]
+    try:
+        async with open_backend(settings.backend) as backend:
+            return [address, *await examine(backend)]
+    except OperatorError as error:
+        return [Finding("backend API", State.FAILED, str(error))]
+
+
+async def knock(settings: Settings) -> Finding:
+    """Whether anything accepts connections at the backend's address."""
+    name = "backend address"
+    url = urlsplit(settings.backend.url)
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    where = settings.backend.url
+    try:
+        with trio.fail_after(settings.backend.timeout):
+            stream = await trio.open_tcp_stream(url.hostname or "", port)
+    except trio.TooSlowError:
+        advice = "is BACKEND_API_URL right, does a firewall stand between?"
+        return Finding(name, State.FAILED, f"{where}: no answer in time", advice)
+    except socket.gaierror:
+        advice = "is the name in BACKEND_API_URL right, and known on this machine?"
+        return Finding(name, State.FAILED, f"{where}: the name has no address", advice)
+    except OSError:
+        advice = "is the backend running, and BACKEND_API_URL its address?"
+        return Finding(name, State.FAILED, f"{where}: nothing accepts connections", advice)
+    await trio.aclose_forcefully(stream)
+    return Finding(name, State.OK, f"{where} accepts connections")
+
+
+async def examine(backend: Backend) -> list[Finding]:
+    """Whether the backend speaks the contract and takes our key."""
+    api = await _examine_api(backend)
+    if api.state is not State.OK:
+        return [api, *_skipped("internal API key")]
+    return [api, await _examine_key(backend)]
+
+
+async def _examine_api(backend: Backend) -> Finding:
+    name = "backend API"
+    started = time.perf_counter()
+    try:
+        await backend.validate(MADE_UP_TOKEN)
+    except BackendRejected as refusal:
+        if refusal.status in _REFUSES_TOKEN:
+            took = (time.perf_counter() - started) * 1000
+            return Finding(name, State.OK, f"refuses a made-up token, as it should ({took:.0f} ms)")
+        if refusal.status == _NOT_FOUND:
+            advice = "is the path in BACKEND_API_URL right?"
+            return Finding(name, State.FAILED, "has no endpoint that validates tokens", advice)
+        return _odd_status(name, refusal.status)
+    except BackendError:
+        return _no_answer(name)
+    advice = "is this really the chat's backend? Anybody could log in as anybody"
+    return Finding(name, State.FAILED, "accepts a made-up token", advice)
+
+
+async def _examine_key(backend: Backend) -> Finding:
+    name = "internal API key"
+    try:
+        await backend.members(ANY_CHAT)
+    except BackendRejected as refusal:
+        if refusal.status in _REFUSES_KEY:
+            advice = "INTERNAL_API_KEY must equal the backend's own"
+            return Finding(name, State.FAILED, "the backend refuses it", advice)
+        if refusal.status != _NOT_FOUND:
+            return _odd_status(name, refusal.status)
+    except BackendError:
+        return _no_answer(name)
+    return Finding(name, State.OK, "the backend accepts it")
+
+
+def _odd_status(name: str, status: int) -> Finding:
+    who = "the backend" if status >= FIRST_SERVER_ERROR else "the backend, or a proxy before it,"
+    return Finding(name, State.FAILED, f"{who} answered status {status}", "look into its log")
+
+
+def _no_answer(name: str) -> Finding:
+    advice = "is it the backend that listens there, http or https as in BACKEND_API_URL?"
+    return Finding(name, State.FAILED, "gave no usable answer", f"{advice} Look into its log")
+
+
+def _skipped(*names: str) -> list[Finding]:
+    return [Finding(name, State.SKIPPED, "cannot be asked") for name in names]

@@ -1,0 +1,222 @@
+"""The command ``gogate``: serve, demo, check, config, version.
+
+Every expected failure is one clear message on standard error and a status: 2 for settings
+and usage, 1 for everything else; never a traceback. Each command imports what it needs
+when it runs, so that the quick ones are quick.
+"""
+# ruff: noqa: PLC0415  # see above
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from gogate_trio import __version__
+from gogate_trio.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gogate_trio.check import Finding
+
+USAGE: Final = 2
+"""The status for settings and arguments that cannot be used."""
+
+FAILURE: Final = 1
+"""The status for everything else that went wrong."""
+
+INTERRUPTED: Final = 130
+"""The status after Ctrl-C, as shells count it: 128 + SIGINT."""
+
+DOTENV: Final = Path(".env")
+"""In the working directory, as the Go program read it."""
+
+DEMO_PACKAGES: Final = frozenset({"hypercorn", "jwt", "starlette"})
+"""What the extra ``demo`` installs, by the names they are imported by."""
+
+Port = Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))]
+
+app = App(
+    name="gogate",
+    help="A WebSocket gateway in front of a chat product's REST backend.",
+    version=f"gogate {__version__}",
+    help_epilogue="Settings come from the environment and from .env: see `gogate config`.",
+    suppress_keyboard_interrupt=False,
+)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the status it ends with."""
+    try:
+        status = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _complain(str(error), status=USAGE)
+    except BrokenPipeError:
+        # Whoever read us has had enough (`gogate config | head -1`). What is still
+        # buffered must not fail a second time when the interpreter exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except BaseException as error:  # noqa: BLE001  # the last fence before the shell
+        return _status_of(error)
+    return status if isinstance(status, int) else 0
+
+
+@app.command
+def serve() -> None:
+    """Run the gateway until SIGTERM or SIGINT."""
+    from gogate_trio import log
+    from gogate_trio.config import Settings
+
+    settings = Settings.load(os.environ, DOTENV)
+    log.configure(settings.log)
+
+    import trio
+
+    from gogate_trio.app import serve as gateway
+
+    trio.run(gateway, settings)
+
+
+@app.command
+def demo(*, port: Port = None, backend_port: Port = None, data: Path | None = None) -> int | None:
+    """Run the gateway with a backend of its own and a chat page, to try it out.
+
+    Args:
+        port: The port of the gateway and of the chat page; 8080 unless PORT says otherwise.
+        backend_port: The port of the embedded backend; any free one unless given.
+        data: The SQLite file that keeps the chats; in memory unless given.
+    """
+    try:
+        from gogate_trio.demo import command
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in DEMO_PACKAGES:
+            raise
+        text = "the demo needs its extra: pip install 'gogate-trio[demo]'"
+        return _complain(text, status=USAGE)
+    return command.run(port=port, backend_port=backend_port, data=data)
+
+
+@app.command
+def check(*, offline: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Check the settings, and the backend they name.
+
+    Ends with 0 when all is well, 2 when the settings cannot be used, else 1.
+
+    Args:
+        offline: Check the settings only.
+    """
+    import attrs
+    import trio
+
+    from gogate_trio import log
+    from gogate_trio.check import State, probe, refused_settings, review
+    from gogate_trio.config import ConfigError, Settings
+
+    try:
+        settings = Settings.load(os.environ, DOTENV)
+    except ConfigError as error:
+        _show_findings(refused_settings(error))
+        return USAGE
+    # The table says what the adapter would log.
+    log.configure(attrs.evolve(settings.log, level="error"))
+    findings = [*review(settings)]
+    if not offline:
+        findings += trio.run(probe, settings)
+    _show_findings(findings)
+    return FAILURE if any(one.state is State.FAILED for one in findings) else 0
+
+
+@app.command
+def config(
+    *, as_: Annotated[Literal["table", "env", "markdown"], Parameter("--as")] = "table"
+) -> None:
+    """Show the settings in force and where each comes from; secrets as ***.
+
+    Args:
+        as_: table: what is in force here. env: an example of a .env file. markdown: all
+            settings with their defaults, for documents.
+    """
+    from gogate_trio.config import Settings, effective_settings, env_example, settings_table
+    from gogate_trio.console import show_table
+
+    if as_ == "env":
+        sys.stdout.write(env_example())
+        return
+    if as_ == "markdown":
+        sys.stdout.write(f"{settings_table()}\n")
+        return
+    effective = effective_settings(Settings.load(os.environ, DOTENV))
+    rows = [(one.name, one.text, one.source.value) for one in effective]
+    show_table(("setting", "value", "source"), rows)
+
+
+@app.command
+def version() -> None:
+    """Print the version."""
+    sys.stdout.write(f"gogate {__version__}\n")
+
+
+def _show_findings(findings: Sequence[Finding]) -> None:
+    from gogate_trio.console import show_table
+
+    rows = [(one.name, one.state.value, one.detail, one.advice) for one in findings]
+    show_table(("what", "state", "detail", "what to do"), rows)
+
+
+def _status_of(error: BaseException) -> int:
+    """Say what went wrong, once for each thing that did."""
+    from gogate_trio.config import ConfigError
+
+    status = FAILURE
+    for reason in _leaves(error):
+        match reason:
+            case SystemExit():
+                raise reason
+            case KeyboardInterrupt():
+                status = INTERRUPTED
+            case ConfigError():
+                status = _complain(str(reason), status=USAGE)
+            case OperatorError():
+                status = _complain(str(reason), status=FAILURE)
+            case _:
+                return _crash(error)
+    return status
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The errors in a group, or the one there is: trio wraps whatever leaves a nursery."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+
+
+def _crash(error: BaseException) -> int:
+    """A bug of ours: the one case with a traceback, in the log like any event."""
+    import structlog
+
+    from gogate_trio import log
+    from gogate_trio.config import LogSettings
+
+    if not structlog.is_configured():
+        log.configure(LogSettings())
+    log.get_logger("cli").critical("crashed", exc_info=error)
+    return FAILURE
+
+
+def _complain(text: str, *, status: int) -> int:
+    """Say what is wrong on standard error; the status to end with."""
+    sys.stderr.write(f"gogate: {text}\n")
+    return status
