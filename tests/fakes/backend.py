@@ -114,8 +114,8 @@ class FakeBackend:
         self.concurrent += 1
         self.most_concurrent = max(self.most_concurrent, self.concurrent)
         try:
-            if gate := self._gates.get(call.endpoint):
-                await gate.wait()
+            if call.endpoint in self._gates:
+                await self._gates[call.endpoint].wait()
             if self.delay:
                 await trio.sleep(self.delay)
             return self._reply(call)
