@@ -30,6 +30,10 @@ ATTEMPTS: Final = 2
 """tries of a call that changes nothing. The second is for a kept-alive connection that the
 backend closed at the moment we used it; a second such bad luck is no luck."""
 
+CONNECT_SHARE: Final = 0.45
+"""of the time left, for each of the two steps of connecting (TCP, TLS). Together they end
+before the deadline does: cut by a cancellation, httpcore leaves the socket to the collector."""
+
 _log = get_logger(__name__)
 
 
@@ -136,7 +140,14 @@ class _Attempt:
     async def _exchange(self) -> None:
         call = self.call
         stream = _Body(call.body, self)
-        request = httpx.Request(call.method, call.url, headers=list(call.headers), stream=stream)
+        left = self.shield.deadline - trio.current_time()
+        request = httpx.Request(
+            call.method,
+            call.url,
+            headers=list(call.headers),
+            stream=stream,
+            extensions={"timeout": {"connect": CONNECT_SHARE * left}},
+        )
         response = await self.transport.handle_async_request(request)
         try:
             self.status = response.status_code
