@@ -31,7 +31,7 @@ class FakeUser:
         return f"{self.first_name} {self.last_name}"
 
 
-class _Refused(Exception):  # noqa: N818 - not an error of the fake
+class _Refused(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status, self.text = status, text
@@ -128,6 +128,7 @@ class Desk:
         chat_id = body["chat_id" if self._symfony else "chatId"]
         text = body["content" if self._symfony else "text"]
         reply_to = body.get("reply_to_id" if self._symfony else "replyToId")
+        attached = "attachment_ids" if self._symfony else "attachmentIds"
         if user.user_id not in self.backend.chats.get(chat_id, ()):
             raise _Refused(403, "You are not a member of this chat")
         if not text.strip():
@@ -140,7 +141,7 @@ class Desk:
             "type": "text",
             "text": text,
             "reply_to": self._quoted(reply_to),
-            "attachments": [],
+            "attachments": [self._attachment(each) for each in body.get(attached, ())],
             "reactions": [],
             "read_count": 0,
             "mentions": None,
@@ -153,6 +154,16 @@ class Desk:
     def _quoted(self, message_id: int | None) -> dict[str, Any] | None:
         quoted = self.backend.messages.get(message_id or 0)
         return quoted and {key: quoted[key] for key in ("id", "user", "text", "type")}
+
+    def _attachment(self, attachment_id: int) -> dict[str, Any]:
+        return {
+            "id": attachment_id,
+            "file_url": f"https://files.example.com/{attachment_id}",
+            "file_name": f"{attachment_id}.txt",
+            "file_size": 12,
+            "file_type": "text/plain",
+            "thumbnail_url": None,
+        }
 
     def _add_reaction(self) -> Reply:
         self._caller()
