@@ -162,6 +162,7 @@ def test_review_warns_of_deadlines_that_a_backend_call_does_not_fit_in():
 
 
 async def _no_such_name(*_arguments):
+    await trio.lowlevel.checkpoint()
     raise socket.gaierror(-2, "Name or service not known")
 
 

@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
         # buffered must not fail a second time when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except BaseException as error:  # noqa: BLE001  # the last fence before the shell
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  # the last fence
         return _status_of(error)
     return status if isinstance(status, int) else 0
 
@@ -183,8 +183,6 @@ def _status_of(error: BaseException) -> int:
     status = FAILURE
     for reason in _leaves(error):
         match reason:
-            case SystemExit():
-                raise reason
             case KeyboardInterrupt():
                 status = INTERRUPTED
             case ConfigError():

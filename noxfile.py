@@ -1,0 +1,90 @@
+"""The gates a change passes, one session each: ``nox`` runs them all but the browser's.
+
+With ``--no-venv`` nothing is installed and the interpreter that runs nox is used: for a
+machine whose environment is made already.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.stop_on_first_error = False
+nox.options.sessions = ["lint", "types", "tests", "e2e", "docs"]
+
+# Checks of flake8-async that are wrong about this project, each with its reason.
+NOT_ASYNC = {
+    "ASYNC9": "off unless asked for: a checkpoint on every path, where one may reorder events",
+    "ASYNC114": "names every startable function in a list; nursery.start() is never in a with",
+    "ASYNC127": "wants another HTTP client; the adapter's proofs hold for httpx as pinned",
+    "ASYNC128": "does not see that a task status is handed on to the function that starts it",
+}
+
+
+def install(session: nox.Session) -> None:
+    """Install the project as pinned, unless the environment is somebody else's."""
+    if session.virtualenv.is_sandboxed:
+        session.install("-c", "constraints.txt", "-e", ".[dev]")
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run Python with these arguments: the session's, or the one that runs nox."""
+    interpreter = "python" if session.virtualenv.is_sandboxed else sys.executable
+    session.run(interpreter, *arguments)
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest; what is written behind ``--`` narrows it down."""
+    install(session)
+    python(session, "-m", "pytest", *arguments, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, likely mistakes, formatting, and the mistakes that only async code can have."""
+    install(session)
+    python(session, "-m", "ruff", "check", ".")
+    python(session, "-m", "ruff", "format", "--check", ".")
+    python(
+        session, "-m", "flake8_async", "--disable", ",".join(NOT_ASYNC), *_sources("src", "tests")
+    )
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Every type in the package, strictly."""
+    install(session)
+    python(session, "-m", "mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every law that needs no whole program."""
+    pytest(session, "--ignore=tests/e2e")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The whole program from outside: processes, signals, real sockets."""
+    pytest(session, "tests/e2e")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Two people chat in a real browser. Needs chromium."""
+    pytest(session, "tests/browser")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """What is printed from the code is in the documents as it is in the code."""
+    pytest(session, "tests/test_docs.py")
+
+
+def _sources(*folders: str) -> list[str]:
+    return sorted(str(path) for folder in folders for path in Path(folder).rglob("*.py"))
