@@ -109,7 +109,7 @@ def test_the_format_can_be_forced():
     assert events(stream)[0]["event"] == "joined"
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=[f"hostile{n}" for n in range(len(HOSTILE))])
 @pytest.mark.parametrize("form", ["pretty", "json"])
 def test_no_value_forges_a_line_or_paints_the_terminal(form, text):
     """Whatever is in a name, a field or inside a field: one event is one printable line."""
