@@ -27,7 +27,7 @@ class BackendRejected(BackendError):
 
     def __init__(self, status: int, reason: str | None) -> None:
         """Take the HTTP status and the backend's own (cleaned) error text, if it sent one."""
-        super().__init__(f"backend error: {reason}" if reason else f"backend error: status {status}")
+        super().__init__(f"backend error: {reason or f'status {status}'}")
         self.status = status
         self.reason = reason
 
@@ -40,7 +40,7 @@ class BackendUnavailable(BackendError):
 
 
 class OutcomeUnknown(BackendError):
-    """The request was sent and no usable answer came: it may have happened. Never repeated by us."""
+    """The request was sent and no usable answer came: it may have happened. We never repeat it."""
 
     def __init__(self) -> None:
         super().__init__("backend did not answer")

@@ -17,7 +17,7 @@ READ_BATCH: Final = 100
 """message ids in one ``mark_read``. The contract's bound."""
 
 ATTACHMENTS: Final = 100
-"""attachment ids in one ``send_message``. Same order as a read batch; the backend may allow fewer."""
+"""attachment ids in one ``send_message``. As many as a read batch; the backend may allow fewer."""
 
 FRAGMENTS: Final = 256
 """frames in one message. Empty continuation frames cost CPU and never reach the size limit;
@@ -38,6 +38,9 @@ HEADERS: Final = 100
 HANDSHAKE_SECONDS: Final = 10.0
 """seconds from accept to the end of the upgrade. Go's common ReadHeaderTimeout."""
 
+BACKLOG: Final = 4096
+"""connections the kernel keeps until we accept them: Linux's own default ceiling (somaxconn)."""
+
 # ── what waits for a client ──────────────────────────────────────────────────
 
 OUTBOX_FRAMES: Final = 256
@@ -49,6 +52,10 @@ OUTBOX_BYTES: Final = 1024 * 1024
 SEND_BUFFER_BYTES: Final = 262144
 """bytes the kernel may hold for one connection (SO_SNDBUF; Linux doubles it for bookkeeping).
 Bounds what a stuck client costs; a healthy one never has more than a few frames there."""
+
+WRITE_PIECE_BYTES: Final = 16384
+"""bytes between two signs of progress to a slow client: one TLS record. With the default
+WRITE_WAIT of 10 s a client must take 1.6 kB/s."""
 
 LINGER_SECONDS: Final = 2.0
 """seconds a closing connection waits for the peer's close frame and end of stream."""
@@ -66,6 +73,10 @@ PENDING_TYPING: Final = 16
 
 ANSWER_BYTES: Final = 1024 * 1024
 """bytes of one backend answer, after decompression. 10,000 members with names fit."""
+
+AUDIENCE_RETRY_SECONDS: Final = (0.2, 1.0, 3.0)
+"""seconds between attempts to learn the members of a chat after a message was stored, when no
+list is kept either. Meanwhile only that sender's further commands wait."""
 
 ERROR_TEXT_CHARACTERS: Final = 200
 """characters of the backend's own error text that may reach a client."""
@@ -85,3 +96,9 @@ HUB_INBOX: Final = 1024
 
 SENDS_PER_TURN: Final = 256
 """deliveries between two checkpoints of the hub: about 1.3 ms in which nobody else runs."""
+
+JOINED_BYTES: Final = 65536
+"""bytes of consecutive events of one audience that are handed to a connection in one write."""
+
+JOINED_FRAMES: Final = 64
+"""events in such a write: a quarter of an outbox, so that a burst alone never fills one."""

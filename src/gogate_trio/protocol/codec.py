@@ -23,7 +23,7 @@ from gogate_trio.protocol.refusals import Refusal
 _T = TypeVar("_T")
 
 
-class Refused(Exception):  # noqa: N818 - the word of this house: a refusal is a value, this carries it
+class Refused(Exception):
     """A client's message that is no command; ``refusal`` says why."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -31,12 +31,15 @@ class Refused(Exception):  # noqa: N818 - the word of this house: a refusal is a
         self.refusal = refusal
 
 
+_NULL: Final = msgspec.Raw(b"null")
+
+
 @attrs.frozen
 class Envelope:
     """A message of the right outer form: an event name and its undecoded data."""
 
     event: str
-    data: msgspec.Raw = attrs.field(factory=lambda: msgspec.Raw(b"null"))
+    data: msgspec.Raw = _NULL
 
 
 def open_envelope(text: bytes) -> Envelope:

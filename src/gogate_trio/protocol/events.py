@@ -1,4 +1,8 @@
-"""What a client is told. Each class is one event; its fields are the keys of ``data``."""
+"""What a client is told. Each class is one event; its fields are the keys of ``data``.
+
+No slots: msgspec writes the keys of a slotted attrs class in an order of its own, and people
+compare what they see with the guide.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import attrs
 from gogate_trio.ids import ChatId, MessageId, UserId
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class AuthSuccess:
     """You are known."""
 
@@ -19,7 +23,7 @@ class AuthSuccess:
     phone: str
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class NewMessage:
     """Somebody wrote: the backend's own words, passed on untouched."""
 
@@ -28,7 +32,7 @@ class NewMessage:
     """One JSON object."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class UserTyping:
     """Somebody types, or no longer does."""
 
@@ -39,7 +43,7 @@ class UserTyping:
     is_typing: bool
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class NewReaction:
     """Somebody reacted to a message."""
 
@@ -50,7 +54,7 @@ class NewReaction:
     emoji: str
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class MessageRead:
     """Somebody has read messages."""
 
@@ -60,7 +64,7 @@ class MessageRead:
     name: str
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Error:
     """Something the client asked for was refused."""
 

@@ -1,0 +1,53 @@
+"""The port to the broker: publications in, the same publications out on every node.
+
+Promise: durable publications come out of every node in one total order, and those of one
+publisher in the order in which it published them. An ephemeral publication may be missed
+and keeps no order with durable ones.
+
+Not promised: that a publication is delivered to anybody. It reaches the hub; who is
+connected gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+from gogate_trio.ids import UserId
+
+
+@attrs.frozen(eq=False)
+class Publication:
+    """An event on its way to its audience. Compared by identity."""
+
+    text: bytes
+    """The event, one JSON document."""
+    audience: Mapping[UserId, str]
+    """Who shall get it (the keys). The same object for the same list, where that is known:
+    what the hub derives from it is kept for the next publication."""
+    is_durable: bool
+    """False for what may be missed: typing."""
+    except_user: UserId | None = None
+    """Whose connections are left out."""
+
+
+class Receiver(Protocol):
+    """Where a broker puts what comes out: the hub."""
+
+    async def accept(self, publication: Publication) -> None:
+        """Take a publication, in order, waiting for room."""
+
+    def accept_nowait(self, publication: Publication) -> bool:
+        """Take a publication if there is room; say whether."""
+
+
+class Broker(Protocol):
+    """Where the router publishes."""
+
+    async def publish(self, publication: Publication) -> None:
+        """Publish; returns when the order is settled. Waits while the hub is overloaded."""
+
+    def publish_ephemeral(self, publication: Publication) -> None:
+        """Publish at once or not at all."""

@@ -1,0 +1,25 @@
+"""The broker of a single node: every publication comes straight back to its own hub."""
+
+from __future__ import annotations
+
+from gogate_trio.broker.base import Publication, Receiver
+from gogate_trio.metrics import Metrics
+
+
+class MemoryBroker:
+    """A ``Broker`` for one node. The order of ``publish`` is the total order."""
+
+    def __init__(self, receiver: Receiver, metrics: Metrics) -> None:
+        self._receiver = receiver
+        self._metrics = metrics
+
+    async def publish(self, publication: Publication) -> None:
+        """Hand the publication to the hub, waiting for room there."""
+        self._metrics.publications += 1
+        await self._receiver.accept(publication)
+
+    def publish_ephemeral(self, publication: Publication) -> None:
+        """Hand the publication to the hub, or drop it when there is no room."""
+        self._metrics.publications += 1
+        if not self._receiver.accept_nowait(publication):
+            self._metrics.shed += 1

@@ -1,0 +1,134 @@
+"""Who hears of a publication: the fan-out.
+
+The hub takes publications in order from a bounded inbox and offers each to the outboxes of
+its audience. It never waits for a client. An event is framed once for all receivers;
+consecutive events of one audience are joined, so that a burst costs one write a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+import trio
+
+from gogate_trio.broker.base import Publication
+from gogate_trio.ids import UserId
+from gogate_trio.limits import HUB_INBOX, JOINED_BYTES, JOINED_FRAMES, SENDS_PER_TURN
+from gogate_trio.metrics import Metrics
+from gogate_trio.outbox import Outbox
+from gogate_trio.protocol.frames import text_frame
+from gogate_trio.state.directory import Directory
+
+_KEPT_AUDIENCES = 4096
+"""audiences whose outboxes are kept ready between publications; all are dropped beyond it"""
+
+
+@attrs.frozen
+class _Reached:
+    """The outboxes of an audience, as of one version of the directory."""
+
+    audience: Mapping[UserId, str]
+    version: int
+    outboxes: tuple[Outbox, ...]
+
+
+class Hub:
+    """One node's fan-out. ``run`` must be running for anything to arrive."""
+
+    def __init__(self, directory: Directory[Outbox], metrics: Metrics) -> None:
+        self._directory = directory
+        self._metrics = metrics
+        self._inbox, self._queue = trio.open_memory_channel[Publication](HUB_INBOX)
+        self._reached: dict[int, _Reached] = {}
+        self._busy = False
+        self._settled = trio.lowlevel.ParkingLot()
+
+    async def accept(self, publication: Publication) -> None:
+        """Take a publication, in order, waiting for room."""
+        await self._inbox.send(publication)
+
+    def accept_nowait(self, publication: Publication) -> bool:
+        """Take a publication if there is room; say whether."""
+        try:
+            self._inbox.send_nowait(publication)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    async def wait_settled(self) -> None:
+        """Wait until everything that was accepted has been offered."""
+        while self._busy or self._queue.statistics().current_buffer_used:
+            await self._settled.park()
+
+    async def run(self) -> None:
+        """Deliver what comes in, for ever."""
+        async for first in self._queue:
+            self._busy = True
+            for run in _runs(self._drain(first)):
+                await self._deliver(run)
+            self._busy = False
+            self._settled.unpark_all()
+
+    def _drain(self, first: Publication) -> Iterator[Publication]:
+        yield first
+        while True:
+            try:
+                yield self._queue.receive_nowait()
+            except trio.WouldBlock:
+                return
+
+    async def _deliver(self, run: list[Publication]) -> None:
+        """Offer consecutive publications of one audience to all of its outboxes."""
+        first = run[0]
+        data = b"".join([text_frame(publication.text) for publication in run])
+        frames = len(run)
+        outboxes = self._outboxes_of(first)
+        self._metrics.deliveries += len(outboxes) * frames
+        for begin in range(0, len(outboxes), SENDS_PER_TURN):
+            if begin:
+                await trio.lowlevel.checkpoint()
+            turn = outboxes[begin : begin + SENDS_PER_TURN]
+            if first.is_durable:
+                for outbox in turn:
+                    outbox.offer(data, frames)
+            else:
+                for outbox in turn:
+                    outbox.offer_ephemeral(data, frames)
+
+    def _outboxes_of(self, publication: Publication) -> tuple[Outbox, ...]:
+        audience = publication.audience
+        reached = self._reached.get(id(audience))
+        if reached is None or reached.version != self._directory.version:
+            if len(self._reached) >= _KEPT_AUDIENCES:
+                self._reached.clear()
+            outboxes = self._directory.reach(audience.keys())
+            # The audience is kept with it, so that its id cannot be another's.
+            reached = _Reached(audience, self._directory.version, outboxes)
+            self._reached[id(audience)] = reached
+        if publication.except_user is None:
+            return reached.outboxes
+        own = self._directory.of(publication.except_user)
+        return tuple(outbox for outbox in reached.outboxes if outbox not in own)
+
+
+def _runs(publications: Iterator[Publication]) -> Iterator[list[Publication]]:
+    """Split into runs of consecutive publications that go to the same outboxes in one write."""
+    run: list[Publication] = []
+    size = 0
+    for publication in publications:
+        joins = (
+            run
+            and publication.audience is run[0].audience
+            and publication.is_durable is run[0].is_durable
+            and publication.except_user == run[0].except_user
+            and len(run) < JOINED_FRAMES
+            and size + len(publication.text) <= JOINED_BYTES
+        )
+        if run and not joins:
+            yield run
+            run, size = [], 0
+        run.append(publication)
+        size += len(publication.text)
+    if run:
+        yield run

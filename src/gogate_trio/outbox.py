@@ -1,0 +1,198 @@
+"""The bounded mailbox of one connection: offering never blocks.
+
+All bytes for a client take this one road, so they keep their order and frames never mix.
+When nothing waits, they go straight to the socket (5 µs); what the kernel does not take at
+once waits in a bounded trio channel for the connection's writer task. This is safe because
+trio runs one task at a time: between seeing that nothing waits and writing there is no
+checkpoint.
+
+A client that reads too slowly fills its outbox. Ephemeral events are shed past half;
+anything else that does not fit ends the connection, never silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import trio
+
+from gogate_trio.limits import OUTBOX_BYTES, OUTBOX_FRAMES
+from gogate_trio.protocol import close
+from gogate_trio.protocol.close import Hangup
+
+_RESERVE = 2
+"""channel slots beyond the limit, for last words: an error event and the close frame"""
+
+
+class Outbox:
+    """What waits for one client. ``hang_up`` is called, at most once, when it cannot go on."""
+
+    __slots__ = (
+        "_bytes",
+        "_channel",
+        "_direct",
+        "_finished",
+        "_frames",
+        "_hang_up",
+        "_idle",
+        "_open",
+        "_queue",
+        "_room",
+        "_send_nowait",
+        "progress_at",
+        "shed",
+    )
+
+    def __init__(
+        self, hang_up: Callable[[Hangup], None], send_nowait: Callable[[bytes], int] | None = None
+    ) -> None:
+        """Without ``send_nowait`` (a TLS stream has none) everything goes through the writer."""
+        self._hang_up = hang_up
+        self._direct = send_nowait is not None
+        self._send_nowait = send_nowait or _no_bytes
+        self._idle = self._direct
+        self._open = True
+        self._finished = False
+        self._channel, self._queue = trio.open_memory_channel[tuple[bytes, int]](
+            OUTBOX_FRAMES + _RESERVE
+        )
+        self._frames = 0
+        self._bytes = 0
+        self._room: trio.Event | None = None
+        self.progress_at = 0.0
+        """When the writer last got bytes away, or was given the first: trio's clock, seconds."""
+        self.shed = 0
+        """ephemeral events not queued"""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether bytes wait for the writer."""
+        return self._frames > 0
+
+    def offer(self, data: bytes, frames: int = 1) -> None:
+        """Send or queue ``frames`` whole frames; hang up on the client when there is no room."""
+        if self._idle:
+            try:
+                sent = self._send_nowait(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._give_up(close.LOST)
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+        elif not self._open:
+            return
+        elif self._is_full(data, frames):
+            self._give_up(close.SLOW_CONSUMER)
+            return
+        self._enqueue(data, frames)
+
+    def offer_ephemeral(self, data: bytes, frames: int = 1) -> None:
+        """Offer what may be missed: shed when the client has fallen behind by half."""
+        if self._frames > OUTBOX_FRAMES // 2 or self._bytes > OUTBOX_BYTES // 2:
+            self.shed += frames
+            return
+        self.offer(data, frames)
+
+    async def send(self, data: bytes) -> None:
+        """Offer one frame, waiting for room. Raises ``trio.BrokenResourceError`` once closed.
+
+        A checkpoint only when it waits; cancelled, nothing was queued.
+        """
+        while self._open and self._is_full(data, 1):
+            self._room = self._room or trio.Event()
+            await self._room.wait()
+        if not self._open:
+            raise trio.BrokenResourceError
+        self.offer(data)
+
+    def fail(self) -> None:
+        """The peer is gone: hang up, and take nothing more."""
+        self._give_up(close.LOST)
+
+    def shut(self) -> None:
+        """Drop every later offer. What waits is still written."""
+        self._open = False
+        self._idle = False
+        self._wake()
+
+    def finish(self, last_words: tuple[bytes, ...], *, drop_waiting: bool = False) -> None:
+        """Take nothing more. What waits goes first, unless dropped, and then the last words.
+
+        The writer's ``chunks`` end when all is written. Only the first call counts.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        if drop_waiting:
+            self._drop_waiting()
+        for frame in last_words:
+            if self._idle:
+                self.offer(frame)
+            elif self._channel.statistics().current_buffer_used < OUTBOX_FRAMES + _RESERVE:
+                self._enqueue(frame, 1)
+        self.shut()
+        self._channel.close()
+
+    async def chunks(self, gather: int) -> AsyncIterator[bytes]:
+        """Yield what waits, joined until it has ``gather`` bytes. Only the writer calls this.
+
+        Asking for the next chunk means that the last one is written.
+        """
+        async for chunk, frames in self._queue:
+            parts, size, count = [chunk], len(chunk), frames
+            while size < gather:
+                try:
+                    chunk, frames = self._queue.receive_nowait()  # noqa: PLW2901 - more of the same
+                except (trio.WouldBlock, trio.EndOfChannel):
+                    break
+                parts.append(chunk)
+                size += len(chunk)
+                count += frames
+            yield b"".join(parts) if len(parts) > 1 else chunk
+            self._written(size, count)
+
+    def _is_full(self, data: bytes, frames: int) -> bool:
+        # An empty outbox takes any one event, however long.
+        return self._frames > 0 and (
+            self._frames + frames > OUTBOX_FRAMES or self._bytes + len(data) > OUTBOX_BYTES
+        )
+
+    def _enqueue(self, data: bytes, frames: int) -> None:
+        if not self._frames:
+            self.progress_at = trio.current_time()
+        self._channel.send_nowait((data, frames))
+        self._frames += frames
+        self._bytes += len(data)
+        self._idle = False
+
+    def _written(self, size: int, frames: int) -> None:
+        self._frames -= frames
+        self._bytes -= size
+        if self._open and not self._frames:
+            self._idle = self._direct
+        self._wake()
+
+    def _give_up(self, hangup: Hangup) -> None:
+        self.shut()
+        self._hang_up(hangup)
+
+    def _wake(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
+
+    def _drop_waiting(self) -> None:
+        while True:
+            try:
+                data, frames = self._queue.receive_nowait()
+            except (trio.WouldBlock, trio.EndOfChannel):
+                return
+            self._frames -= frames
+            self._bytes -= len(data)
+
+
+def _no_bytes(_data: bytes) -> int:
+    raise BlockingIOError

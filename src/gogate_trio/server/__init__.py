@@ -1,0 +1,11 @@
+"""The only rooms that touch client sockets.
+
+- ``listener``: sockets, accept, one task per client, drain.
+- ``wire``: one accepted TCP socket as a trio stream.
+- ``door``: reads the HTTP head; a page is answered, a WebSocket goes on.
+- ``pages``: what the HTTP pages say.
+- ``transport``: the stream handed to trio-websocket.
+- ``connection``: handshake, reader, writer, goodbye.
+- ``writer``: outbox to wire.
+- ``heartbeat``: pings the silent, hangs up on the dead and the stuck.
+"""

@@ -1,0 +1,250 @@
+"""One client, from the handshake to the goodbye.
+
+A nursery a connection: the reader (this task itself), the writer, and trio-websocket's own
+reader. How a connection ends is a value, the first ``Hangup`` named for it; naming one
+cancels the reading, and the connection's own task then says goodbye. Nobody else closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+
+from gogate_trio.backend.base import User
+from gogate_trio.calls import Calls, Lane
+from gogate_trio.config import WebSocketSettings
+from gogate_trio.ids import ChatId, ConnectionId
+from gogate_trio.limits import LINGER_BYTES, LINGER_SECONDS
+from gogate_trio.log import get_logger
+from gogate_trio.metrics import Metrics
+from gogate_trio.outbox import Outbox
+from gogate_trio.protocol import close
+from gogate_trio.protocol.close import Hangup
+from gogate_trio.protocol.codec import encode_event
+from gogate_trio.protocol.events import Error, Event
+from gogate_trio.protocol.frames import close_frame, text_frame
+from gogate_trio.protocol.guard import FrameGuard, Handover
+from gogate_trio.protocol.handshake import Head, opening
+from gogate_trio.protocol.refusals import Refusal
+from gogate_trio.server.transport import Transport
+from gogate_trio.server.wire import Wire
+from gogate_trio.server.writer import write
+from gogate_trio.state.directory import Directory
+
+_log = get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class House:
+    """What all connections of a node share."""
+
+    settings: WebSocketSettings
+    handle: Callable[[Connection, bytes], None]
+    """What to do with a text message: the router's ``handle``. Must not block."""
+    directory: Directory[Outbox]
+    calls: Calls
+    metrics: Metrics
+    connections: set[Connection] = attrs.field(factory=set)
+    goodbyes: trio.Event = attrs.field(factory=trio.Event)
+    """Set when a draining node has answered everything: connections may now leave."""
+
+
+class Connection:
+    """One client's WebSocket. Implements the router's ``Caller``."""
+
+    def __init__(self, number: ConnectionId, stream: trio.abc.Stream, house: House) -> None:
+        direct = stream.send_nowait if isinstance(stream, Wire) else None
+        self.number = number
+        self.user: User | None = None
+        self.token = ""
+        self.typing: dict[ChatId, bool] = {}
+        self.outbox = Outbox(self.hang_up, direct)
+        self.lane = Lane(house.calls, number, partial(self.hang_up, close.INTERNAL_ERROR))
+        self.heard_at = trio.current_time()
+        """When the last byte came: trio's clock, seconds."""
+        self.is_pinged = False
+        """Whether a ping waits for its answer."""
+        self.is_reading = True
+        self.hangup: Hangup | None = None
+        self._stream = stream
+        self._house = house
+        self._guard = FrameGuard(house.settings.max_message_size)
+        self._transport = Transport(self.outbox)
+        self._reading = trio.CancelScope()
+        self._written = trio.Event()
+
+    # ── what others may do with it ───────────────────────────────────────────
+
+    def reply(self, event: Event) -> None:
+        """Tell this client alone. Does nothing once it is gone."""
+        self.outbox.offer(text_frame(encode_event(event)))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Tell this client that something was refused."""
+        self._house.metrics.errors[refusal.code] += 1
+        self.reply(Error(refusal.message, refusal.code))
+
+    def identify(self, user: User, token: str) -> None:
+        """Let it have the user's events from now on, unless it is leaving."""
+        if self.hangup is not None:
+            return
+        self.token = token
+        self._reading.deadline = float("inf")
+        if self.user is None:
+            self._house.directory.join(user.user_id, self.outbox)
+        self.user = user
+
+    def hang_up(self, hangup: Hangup) -> None:
+        """End the connection. The first reason counts; later ones change nothing."""
+        if self.hangup is None:
+            self.hangup = hangup
+            self._reading.cancel()
+
+    def stop_reading(self) -> None:
+        """Take no further message, and leave when the house says so."""
+        self._reading.cancel()
+
+    # ── its life ─────────────────────────────────────────────────────────────
+
+    async def run(self, head: Head, behind: bytes) -> None:
+        """Live from the handshake to the goodbye.
+
+        ``head`` has passed ``fault_of_upgrade``; ``behind`` came after it. Raises nothing but
+        bugs of ours, after having told the client 1011. Cancelled, it is cut off.
+        """
+        house = self._house
+        house.connections.add(self)
+        house.metrics.connections += 1
+        try:
+            async with trio.open_nursery() as conversation:
+                conversation.start_soon(self._write)
+                await self._converse(conversation, opening(head), behind)
+                conversation.cancel_scope.cancel()
+        except* Exception:
+            self.hang_up(close.INTERNAL_ERROR)
+            self.outbox.finish(self._last_words(close.INTERNAL_ERROR))
+            raise
+        finally:
+            self._leave()
+
+    async def _converse(self, conversation: trio.Nursery, head: bytes, behind: bytes) -> None:
+        try:
+            await self._transport.hand_over(head)
+            request = await wrap_server_stream(
+                conversation,
+                self._transport,
+                max_message_size=self._house.settings.max_message_size,
+            )
+            websocket = await request.accept()
+            self._reading.deadline = trio.current_time() + self._house.settings.auth_timeout
+            with self._reading:
+                await self._read(websocket, behind)
+        except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
+            self.hang_up(close.LOST)
+        self.is_reading = False
+        await self._say_goodbye(await self._why())
+
+    async def _why(self) -> Hangup:
+        """Return why the reading has ended; a draining node's connections wait here."""
+        if self.hangup is None and self._reading.deadline <= trio.current_time():
+            self.hang_up(close.AUTH_TIMEOUT)
+        if self.hangup is None:
+            await self._house.goodbyes.wait()
+            self.hang_up(close.RESTART)
+        return self.hangup or close.RESTART
+
+    async def _read(self, websocket: WebSocketConnection, behind: bytes) -> None:
+        size = self._house.settings.read_buffer_size
+        data = behind or await self._stream.receive_some(size)
+        while data:
+            self.heard_at = trio.current_time()
+            self.is_pinged = False
+            for item in self._guard.feed(bytes(data)):
+                match item:
+                    case bytes():
+                        self._receive(item)
+                    case Handover():
+                        await self._hand_over(websocket, item)
+                    case Hangup():
+                        self.hang_up(item)
+                if self.hangup is not None:
+                    return
+            data = await self._stream.receive_some(size)
+        self.hang_up(close.LOST)
+
+    async def _hand_over(self, websocket: WebSocketConnection, item: Handover) -> None:
+        """Let trio-websocket have a piece; wait for what must come out before going on."""
+        await self._transport.hand_over(item.data)
+        if item.ends_message:
+            message = await websocket.get_message()
+            self._receive(message.encode() if isinstance(message, str) else message)
+        elif item.closes:
+            await self._transport.closed.wait()
+            self.hang_up(close.CLIENT_LEFT)
+
+    def _receive(self, text: bytes) -> None:
+        try:
+            self._house.handle(self, text)
+        except Exception:  # noqa: BLE001 - the fence: a bug ends its connection, not the node
+            self._house.metrics.bugs += 1
+            _log.exception("message_failed", connection=self.number)
+            self.hang_up(close.INTERNAL_ERROR)
+
+    async def _write(self) -> None:
+        gather = self._house.settings.write_buffer_size
+        try:
+            await write(self.outbox, self._stream, gather=gather)
+        finally:
+            self._written.set()
+
+    async def _say_goodbye(self, hangup: Hangup) -> None:
+        """Write what waits and the last words, within WRITE_WAIT; then see the peer off."""
+        if hangup is close.LOST:
+            return
+        with trio.move_on_after(self._house.settings.write_wait) as flushing:
+            self.outbox.finish(self._last_words(hangup), drop_waiting=hangup is close.SLOW_CONSUMER)
+            await self._written.wait()
+        if flushing.cancelled_caught:
+            if isinstance(self._stream, Wire):
+                self._stream.abort()
+            return
+        await see_off(self._stream)
+
+    def _last_words(self, hangup: Hangup) -> tuple[bytes, ...]:
+        words = []
+        if hangup.refusal is not None:
+            self._house.metrics.errors[hangup.refusal.code] += 1
+            event = Error(hangup.refusal.message, hangup.refusal.code)
+            words.append(text_frame(encode_event(event)))
+        if hangup.code != close.SILENT:
+            words.append(close_frame(hangup.code, hangup.reason))
+        return tuple(words)
+
+    def _leave(self) -> None:
+        house = self._house
+        house.connections.discard(self)
+        house.metrics.connections -= 1
+        reason = (self.hangup or close.RESTART).reason
+        house.metrics.closed[reason] += 1
+        house.metrics.shed += self.outbox.shed
+        self.outbox.shut()
+        if self.user is not None:
+            house.directory.leave(self.user.user_id, self.outbox)
+        _log.debug("connection_closed", connection=self.number, reason=reason)
+
+
+async def see_off(stream: trio.abc.Stream) -> None:
+    """Wait, within bounds, for the peer to close: so it reads our last bytes and meets no reset."""
+    left = LINGER_BYTES
+    with trio.move_on_after(LINGER_SECONDS):
+        try:
+            if isinstance(stream, trio.abc.HalfCloseableStream):
+                await stream.send_eof()
+            while left > 0 and (data := await stream.receive_some()):
+                left -= len(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return

@@ -1,0 +1,137 @@
+"""Listening sockets, and one task a client.
+
+An exception out of a client's task would end trio's accept loop and with it every client;
+so each task is fenced, and what it raises is logged once as the bug it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+import trio
+
+from gogate_trio.errors import OperatorError
+from gogate_trio.ids import ConnectionId
+from gogate_trio.limits import BACKLOG, HANDSHAKE_SECONDS, LINGER_SECONDS, SEND_BUFFER_BYTES
+from gogate_trio.log import get_logger
+from gogate_trio.protocol.handshake import TIMED_OUT, Head, Status, fault_of_upgrade
+from gogate_trio.server.connection import Connection, House, see_off
+from gogate_trio.server.door import read_head
+from gogate_trio.server.pages import Page, find, render
+from gogate_trio.server.wire import Wire
+
+_log = get_logger(__name__)
+
+WEBSOCKET_PATH: Final = b"/ws"
+
+
+class Listener(trio.abc.Listener[Wire]):
+    """A listening TCP socket whose accepted sockets are ``Wire``s."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take over a bound, listening, non-blocking socket."""
+        self._socket = sock
+
+    @property
+    def port(self) -> int:
+        """The port it is bound to."""
+        return int(self._socket.getsockname()[1])
+
+    async def accept(self) -> Wire:
+        """Wait for the next client."""
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                sock, address = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue
+            return _prepared(sock, str(address[0]))
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+        await trio.lowlevel.checkpoint()
+
+
+def _prepared(sock: socket.socket, peer: str) -> Wire:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return Wire(sock, peer.removeprefix("::ffff:"))
+
+
+def open_listener(host: str, port: int) -> Listener:
+    """Listen on a host ("" is every interface, both IP versions) and port (0 is any free one).
+
+    Raises ``OperatorError`` when that cannot be had.
+    """
+    try:
+        sock = _bound(host, port)
+    except OSError as error:
+        raise OperatorError(f"cannot listen on port {port}: {error.strerror}") from None
+    sock.setblocking(False)
+    return Listener(sock)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+class Server:
+    """Welcomes clients: answers pages, and gives WebSockets their connection."""
+
+    def __init__(self, house: House, pages: Mapping[str, Page]) -> None:
+        self._house = house
+        self._pages = pages
+        self._numbers = itertools.count(1)
+
+    async def welcome(self, wire: Wire) -> None:
+        """Attend to one client until it is gone. Raises nothing."""
+        self._house.metrics.accepted += 1
+        try:
+            await self._attend(wire)
+        except* Exception:  # noqa: BLE001 - the fence: a client's bug is that client's end
+            self._house.metrics.bugs += 1
+            _log.exception("client_failed", peer=wire.peer)
+        finally:
+            wire.close()
+
+    async def _attend(self, wire: Wire) -> None:
+        read: tuple[Head, bytes] | Status | None = TIMED_OUT
+        try:
+            with trio.move_on_after(HANDSHAKE_SECONDS):
+                read = await read_head(wire)
+        except trio.BrokenResourceError:
+            return
+        if read is None:
+            return
+        if isinstance(read, Status):
+            await self._answer(wire, read)
+            return
+        head, behind = read
+        if head.path != WEBSOCKET_PATH:
+            await self._answer(wire, find(head, self._pages), with_body=head.method != b"HEAD")
+        elif (fault := fault_of_upgrade(head)) is not None:
+            await self._answer(wire, fault)
+        else:
+            number = ConnectionId(next(self._numbers))
+            await Connection(number, wire, self._house).run(head, behind)
+
+    async def _answer(self, wire: Wire, answer: Page | Status, *, with_body: bool = True) -> None:
+        if isinstance(answer, Status):
+            self._house.metrics.refused[answer.code] += 1
+        with trio.move_on_after(LINGER_SECONDS):
+            try:
+                await wire.send_all(render(answer, with_body=with_body))
+            except trio.BrokenResourceError:
+                return
+            await see_off(wire)
