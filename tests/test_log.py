@@ -18,9 +18,9 @@ from gogate_trio.config import LogSettings, Secret
 def _restored():
     """Leave the process's logging as it was."""
     root = logging.getLogger()
-    handlers, level = [*root.handlers], root.level
+    level = root.level
     yield
-    root.handlers[:] = handlers
+    root.handlers.clear()
     root.setLevel(level)
     logging.captureWarnings(False)
     structlog.reset_defaults()
@@ -45,6 +45,8 @@ class Gone(io.StringIO):
 def configured(stream=None, **settings):
     """The stream that the log now goes to."""
     stream = stream or io.StringIO()
+    # pytest listens too, and cannot hand what is hostile from a worker to its master.
+    logging.getLogger().handlers.clear()
     log.configure(LogSettings(**settings), stream=stream)
     return stream
 
@@ -265,7 +267,8 @@ def test_a_log_nobody_reads_stops_nothing():
 
 def test_configuring_again_replaces():
     """The last configuration holds: nothing is written twice or to the old stream."""
-    old, new = configured(), configured()
+    old, new = configured(), io.StringIO()
+    log.configure(LogSettings(), stream=new)
 
     logging.getLogger("library").warning("once")
     log.get_logger("hub").info("once")
