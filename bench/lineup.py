@@ -31,7 +31,7 @@ class Launch:
 
     def environment(self) -> dict[str, str]:
         """The settings over the least of ours: a setting of the caller's must not leak in."""
-        kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
         return {name: os.environ[name] for name in kept if name in os.environ} | self.settings
 
 
@@ -77,6 +77,10 @@ def _websockets(port: int, backend: str, _scenario: Scenario) -> Launch:
     return Launch([sys.executable, script, str(port), backend, KEY], settings)
 
 
+def _bare(port: int, _backend: str, _scenario: Scenario) -> Launch:
+    return Launch([sys.executable, str(tools.HERE / "peers" / "bare.py"), str(port)])
+
+
 def _floor(port: int, _backend: str, scenario: Scenario) -> Launch:
     script = str(tools.HERE / "peers" / "floor.py")
     shape = [str(scenario.clients), str(scenario.chat_size)]
@@ -87,6 +91,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("gogate", "GoGate", _gogate),
+        Peer("bare", "GoGate, commands dropped", _bare),
         Peer("floor", "floor (bare `send` loop)", _floor),
         Peer("go", "Go hub (gorilla)", _go, tools.go_peer),
         Peer("node", "Node `ws`", _node, tools.node_home),

@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 760, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 58, 48
 COLOURS = {
     "gogate": "#2563eb",
+    "bare": "#60a5fa",
     "floor": "#8a8f98",
     "go": "#0d9488",
     "node": "#ca8a04",

@@ -41,12 +41,11 @@ def write(runs: Runs, meta: dict[str, str]) -> None:
 
 
 def targets(runs: Runs) -> str:
-    """The targets as a Markdown table."""
+    """The targets that were measured, as a Markdown table."""
     lines = ["| target | at most | measured | |", "|---|---:|---:|---|"]
     for target in TARGETS:
         reached = target.reached(runs)
         if reached is None:
-            lines.append(f"| {target.says} | {target.bound:g} | not measured | |")
             continue
         verdict = "met" if reached <= target.bound else "**missed**"
         lines.append(f"| {target.says} | {target.bound:g} | {_number(reached)} | {verdict} |")
@@ -86,7 +85,7 @@ def _row(runs: Runs, scenario: Scenario, peer: str, *, deliveries: bool) -> list
     compared = ratio(runs, (name, "gogate"), (name, peer)) if peer != "gogate" else None
     cells = [
         PEERS[peer].title,
-        f"**{_number(measured.median)}** ({_number(measured.least)} to {_number(measured.largest)})",
+        f"**{_number(measured.median)}** {_range(measured)}",
         f"{compared:.2f}" if compared else "",
         f"{spread(runs, name, peer, figures.core).median:.0f}",
     ]
@@ -100,6 +99,10 @@ def _row(runs: Runs, scenario: Scenario, peer: str, *, deliveries: bool) -> list
         memory = spread(runs, name, peer, figures.memory_per_slow).median
         cells += [f"{memory:.0f}", f"{ended[-1]['slow_closed']} ({ended[-1]['slow_close_code']})"]
     return [*cells, str(len(ended)), faults(runs, name, peer)]
+
+
+def _range(measured: figures.Spread) -> str:
+    return f"({_number(measured.least)} to {_number(measured.largest)})"
 
 
 def _machine(meta: dict[str, str]) -> str:

@@ -37,6 +37,8 @@ class Scenario:
     """All lanes fire together, when everything of the last time has arrived."""
     rate: float = 0.0
     """Messages a second; 0: the next leaves when everybody has the last one."""
+    volley: bool = False
+    """At a rate: every sender sends one message at each moment."""
     half_of: str = ""
     """The rate is half of what the slower of gateway and Go reached in that scenario."""
     slow: int = 0
@@ -115,11 +117,11 @@ def _slow(count: int) -> Scenario:
     who = f"{count} of them never read" if count else "everybody reads"
     return Scenario(
         name=f"slow-{count}",
-        title=f"a chat of 1,000, 20 long messages a second, {who}",
+        title=f"a chat of 200, 50 messages of 10 kB a second, {who}",
         peers=PAIR,
-        clients=1000,
-        chat_size=1000,
-        rate=20,
+        clients=200,
+        chat_size=200,
+        rate=50,
         text_bytes=10_000,
         slow=count,
         seconds=10,
@@ -164,12 +166,20 @@ ALL = (
         sync=True,
     ),
     Scenario(
-        name="typing-burst-1000",
-        title="16 typing events in one write, to a chat of 1,000",
-        work="typing",
+        name="flush-1000",
+        title="a member sends 16 messages in one write to a chat of 1,000",
         clients=1000,
         chat_size=1000,
         burst=16,
+    ),
+    Scenario(
+        name="typing-burst-1000",
+        title="16 members of a chat of 1,000 begin or stop typing at once",
+        work="typing",
+        clients=1000,
+        chat_size=1000,
+        lanes=16,
+        sync=True,
     ),
     Scenario(
         name="latency-1000",
@@ -194,15 +204,16 @@ ALL = (
     _send_path(200),
     Scenario(
         name="incoming",
-        title="10,000 typing events a second that nobody is to hear",
+        title="1,000 clients send one event each, ten times a second; nobody is to hear it",
         work="incoming",
         unit="message",
-        peers=FAN_OUT,
-        clients=100,
+        peers=("gogate", "bare", "floor", "go"),
+        clients=1000,
         chat_size=1,
-        chats=100,
-        lanes=100,
-        rate=10_000,
+        chats=1000,
+        lanes=1000,
+        rate=10,
+        volley=True,
     ),
     Scenario(
         name="storm",
@@ -223,7 +234,7 @@ ALL = (
         chat_size=1,
     ),
     _slow(0),
-    _slow(100),
+    _slow(20),
     _processes(1),
     _processes(2),
     *(_growth_connections(clients) for clients in (10, 100, 1000, 3000, 10_000)),
@@ -232,5 +243,5 @@ ALL = (
 """Every scenario, in the order of the report."""
 
 SMOKE = replace(
-    _fan_out(200), name="smoke", title="fan-out to 200, for CI", warmup=0.5, seconds=1.5
+    _typing(500), name="smoke", title="fan-out to 500, for CI", warmup=0.5, seconds=1.5
 )

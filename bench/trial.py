@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 20
 LOAD_SECONDS = 180
+STALL_SECONDS = 5.0
+"""So long without a delivery, and what is still missing is lost."""
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[-1], CORES[0]
@@ -78,11 +80,13 @@ def _options(scenario: Scenario, rate: float) -> list[str]:
         "seconds": scenario.seconds,
         "settle": scenario.settle,
         "slow": scenario.slow,
+        "stall": STALL_SECONDS,
         "window": scenario.window,
         "text-bytes": scenario.text_bytes,
     }
     options = [text for name, value in values.items() for text in (f"--{name}", str(value))]
-    return [*options, "--sync"] if scenario.sync else options
+    flags = {"--sync": scenario.sync, "--volley": scenario.volley}
+    return [*options, *(flag for flag, wanted in flags.items() if wanted)]
 
 
 def _pinned(cores: Sequence[int]) -> list[str]:

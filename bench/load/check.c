@@ -13,7 +13,7 @@
 #include "load.h"
 
 #define MEMORY 32                /* frames read lately: more than a burst */
-#define MEMORY_BYTES 8192
+#define MEMORY_BYTES 16384
 
 enum kind { K_MESSAGE, K_TYPING, K_ERROR, K_OTHER, K_INVALID };
 

@@ -36,6 +36,7 @@ struct options {
     int burst;                   /* messages of one lane that leave together */
     bool sync;                   /* all lanes fire together when everything has arrived */
     double rate;                 /* messages a second, evenly spaced; 0: closed loop */
+    bool volley;                 /* at a rate: all streams send one message at each moment */
     double warmup, seconds, settle, stall;
     int slow;                    /* members that never read */
     int window;                  /* connections being opened at the same time */

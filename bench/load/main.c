@@ -50,7 +50,7 @@ static void read_options(int argc, char **argv)
     static const struct option known[] = {
         {"work", 1, 0, 'k'}, {"ports", 1, 0, 'p'}, {"pids", 1, 0, 'P'}, {"backend-pid", 1, 0, 'B'},
         {"clients", 1, 0, 'n'}, {"chats", 1, 0, 'c'}, {"chat-size", 1, 0, 'm'}, {"lanes", 1, 0, 'l'},
-        {"burst", 1, 0, 'b'}, {"sync", 0, 0, 'S'}, {"rate", 1, 0, 'r'}, {"warmup", 1, 0, 'w'},
+        {"burst", 1, 0, 'b'}, {"sync", 0, 0, 'S'}, {"volley", 0, 0, 'v'}, {"rate", 1, 0, 'r'}, {"warmup", 1, 0, 'w'},
         {"seconds", 1, 0, 's'}, {"settle", 1, 0, 'i'}, {"stall", 1, 0, 't'}, {"slow", 1, 0, 'z'},
         {"window", 1, 0, 'W'}, {"text-bytes", 1, 0, 'x'}, {0, 0, 0, 0},
     };
@@ -67,6 +67,7 @@ static void read_options(int argc, char **argv)
         case 'l': opt.lanes = atoi(optarg); break;
         case 'b': opt.burst = atoi(optarg); break;
         case 'S': opt.sync = true; break;
+        case 'v': opt.volley = true; break;
         case 'r': opt.rate = atof(optarg); break;
         case 'w': opt.warmup = atof(optarg); break;
         case 's': opt.seconds = atof(optarg); break;
@@ -164,13 +165,28 @@ static void measure_idle(void)
     result.finished = closed_by_server == 0;
 }
 
+/* What a slow consumer was told comes behind all it did not read, through its small window. */
+static void read_slow_to_the_end(void)
+{
+    uint64_t bytes = 0;
+    for (last_progress = now_ns(); now_ns() - last_progress < 500000000u; usleep(1000)) {
+        for (int i = 0; i < opt.clients; i++)
+            if (conns[i].slow)
+                wire_drain_slow(i);
+        if (tally.bytes != bytes)
+            last_progress = now_ns();
+        bytes = tally.bytes;
+    }
+}
+
 static void print_slow(void)
 {
     int slow_closed = 0, code = 0;
     int healthy_closed = closed_by_server;
+    if (opt.slow > 0)
+        read_slow_to_the_end();
     for (int i = 0; i < opt.clients; i++)
         if (conns[i].slow) {
-            wire_drain_slow(i);
             slow_closed += conns[i].phase == P_CLOSED;
             code = conns[i].close_code ? conns[i].close_code : code;
         }

@@ -2,8 +2,9 @@
  *
  * A stream is one sender in one chat. A lane is busy with one of its streams at a time: in a
  * closed loop it sends its next burst when every member has the last one; with `sync` all lanes
- * wait for each other and fire together. With a rate, messages leave at even intervals, whatever
- * comes back, and their latency counts from the moment they were due.
+ * wait for each other and fire together. With a rate, messages leave at even intervals (with
+ * `volley`: one of every stream each time), whatever comes back, and their latency counts from
+ * the moment they were due.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -129,8 +130,10 @@ static void on_due(void)
     if (read(timer_fd, &expirations, sizeof expirations) < 0)
         return;
     for (; running && next_due <= now; next_due += interval) {
-        send_one(&streams[turn], next_due);
-        turn = (turn + 1) % stream_count;
+        for (uint32_t n = 0; n < (opt.volley ? stream_count : 1); n++) {
+            send_one(&streams[turn], next_due);
+            turn = (turn + 1) % stream_count;
+        }
     }
     struct itimerspec at = {.it_value = {(time_t)(next_due / 1000000000u), (long)(next_due % 1000000000u)}};
     if (running)

@@ -18,6 +18,10 @@ import socket
 import struct
 import sys
 from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -153,8 +157,7 @@ class Floor:
         }
         event = {"event": "new_message", "data": body}
         frame = text_frame(json.dumps(event, separators=(",", ":")).encode())
-        for sock in self.members[(data["chat_id"] - 1) % self.groups].values():
-            sock.send(frame)
+        self.fan_out(self.members[(data["chat_id"] - 1) % self.groups].values(), frame)
 
     def typing(self, user: int, data: dict) -> None:
         """Tell every member but the sender."""
@@ -167,9 +170,12 @@ class Floor:
         event = {"event": "user_typing", "data": body}
         frame = text_frame(json.dumps(event, separators=(",", ":")).encode())
         members = self.members[(data["chat_id"] - 1) % self.groups]
-        for member, sock in members.items():
-            if member != user:
-                sock.send(frame)
+        self.fan_out([sock for member, sock in members.items() if member != user], frame)
+
+    def fan_out(self, members: Iterable[socket.socket], frame: bytes) -> None:
+        """The bare loop."""
+        for sock in members:
+            sock.send(frame)
 
 
 def main() -> None:
