@@ -6,6 +6,7 @@ No statement about chats lives here; rooms that have some hand a function to ``S
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import sqlite3
 from functools import partial
@@ -38,6 +39,11 @@ class Store:
         self.token_secret = token_secret
         self._connection = connection
         self._one_at_a_time = trio.CapacityLimiter(1)
+
+    @property
+    def epoch(self) -> str:
+        """Names this database and no other: ids of another epoch mean other things."""
+        return hashlib.sha256(f"epoch {self.token_secret}".encode()).hexdigest()[:16]
 
     async def run(
         self,
