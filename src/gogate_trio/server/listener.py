@@ -118,10 +118,11 @@ class Server:
             await self._answer(wire, read)
             return
         head, behind = read
+        with_body = head.method != b"HEAD"
         if head.path != WEBSOCKET_PATH:
-            await self._answer(wire, find(head, self._pages), with_body=head.method != b"HEAD")
+            await self._answer(wire, find(head, self._pages), with_body=with_body)
         elif (fault := fault_of_upgrade(head)) is not None:
-            await self._answer(wire, fault)
+            await self._answer(wire, fault, with_body=with_body)
         else:
             number = ConnectionId(next(self._numbers))
             await Connection(number, wire, self._house).run(head, behind)
