@@ -25,7 +25,8 @@ from lineup import PEERS, Peer, available
 from scenarios import Scenario
 from trial import CORES, TrialFailed, run_trial
 
-RAW = tools.HERE / "results.json"
+RAW = tools.cache() / "results.json"
+"""Every figure of the last runs on this machine; those of two machines must not be mixed."""
 SMOKE_FACTOR = 3.0
 """The guard fails when a delivery costs more than this many times the floor's. A healthy gateway
 is between 1 and 1.5; queue and writer task for every delivery, the usual accident, make it 5."""
@@ -70,8 +71,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=0, help="repetitions (5; with --quick 2)")
     parser.add_argument("--quick", action="store_true", help="short runs, fewer clients")
     parser.add_argument("--smoke", action="store_true", help="the guard for CI: under a minute")
-    parser.add_argument("--save", action="store_true", help="put a partial run into the results")
-    parser.add_argument("--report", action="store_true", help="write RESULTS.md from results.json")
+    parser.add_argument("--save", action="store_true", help="put a partial run into RESULTS.md")
+    parser.add_argument("--report", action="store_true", help="write RESULTS.md from the last runs")
     options = parser.parse_args()
     options.runs = options.runs or (2 if options.quick else 5)
     for name in options.peers or []:

@@ -195,6 +195,7 @@ bool traffic_incoming(double seconds)
     for (int i = 0; i < opt.clients; i++) {
         conns[i].marks = 0;
         wire_send_text(i, marker, sizeof marker - 1);
+        messages_sent++;
     }
     last_progress = now_ns();
     for (int i = 0; i < opt.clients;) {
