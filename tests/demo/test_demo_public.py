@@ -143,7 +143,9 @@ async def test_half_a_surrogate_pair_is_400(api):
     answer = await api.http.post("/api/v1/messages", content=body, headers=await api.as_user(1))
 
     assert answer.status_code == 400
-    assert answer.json() == api.public_error("Validation failed", **{name: "must be valid Unicode"})
+    assert answer.json() == api.public_error(
+        f"Validation failed: {name} must be valid Unicode", **{name: "must be valid Unicode"}
+    )
 
 
 async def test_unknown_chats_and_messages_are_404(api):

@@ -146,4 +146,4 @@ def _require_unicode(value: str, field: str) -> None:
 
 
 def _invalid(field: str, fault: str) -> Refused:
-    return Refused(BAD_REQUEST, "Validation failed", details={field: fault})
+    return Refused(BAD_REQUEST, f"Validation failed: {field} {fault}", details={field: fault})

@@ -64,7 +64,7 @@ function walk(event) {
 /** Above the button, or below where there is no room, and never over the edge. */
 function place(menu, button) {
   const spot = button.getBoundingClientRect();
-  const { width, height } = menu.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = menu; // unlike the rectangle, not animated
   const left = Math.min(Math.max(GAP, spot.left + spot.width / 2 - width / 2), innerWidth - width - GAP);
   const above = spot.top - height - GAP;
   menu.style.left = `${left}px`;
