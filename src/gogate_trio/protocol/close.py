@@ -50,5 +50,6 @@ def is_legal(code: int) -> bool:
     return code in _REGISTERED or 3000 <= code <= 4999  # noqa: PLR2004 - the RFC's own bounds
 
 
-_REGISTERED: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
-"""1004 is reserved; 1005, 1006 and 1015 may never be sent."""
+_REGISTERED: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1014)})
+"""1004 is reserved; 1005, 1006 and 1015 may never be sent. 1014 is a gateway's word, no
+client's, and wsproto does not know it."""
