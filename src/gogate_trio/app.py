@@ -18,17 +18,21 @@ from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import open_backend
 from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.calls import Calls
-from gogate_trio.config import Settings
+from gogate_trio.config import RateSettings, Settings
 from gogate_trio.hub import Hub
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.router import Router
+from gogate_trio.server.capacity import find_caps
 from gogate_trio.server.connection import House
 from gogate_trio.server.heartbeat import sweep
 from gogate_trio.server.listener import Listener, Server, open_listener
 from gogate_trio.server.pages import PAGES, Page
+from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
+from gogate_trio.state.ratelimit import Rate
+from gogate_trio.state.throttle import Throttle
 
 _log = get_logger(__name__)
 
@@ -88,8 +92,9 @@ async def run_node(
 ) -> None:
     """Run a node until ``stop`` is set, then drain it and return. Cancelled, it cuts everyone."""
     metrics = Metrics()
-    metrics = Metrics()
     directory = Directory[Outbox]()
+    admission = Admission(find_caps(settings.admission))
+    throttle = Throttle(_paces(settings.rates))
     async with (
         open_listener(settings.listen.host, settings.listen.port) as listener,
         open_backend(settings.backend) as backend,
@@ -99,8 +104,9 @@ async def run_node(
         calls = Calls(supervisor, metrics)
         ttl, stale = settings.membership.ttl, settings.membership.stale
         membership = MembershipCache(backend, supervisor, ttl=ttl, stale=stale)
-        router = Router(backend, membership, MemoryBroker(hub, metrics), supervisor, metrics)
-        house = House(settings.websocket, router.handle, directory, calls, metrics)
+        broker = MemoryBroker(hub, metrics)
+        router = Router(backend, membership, broker, supervisor, metrics, throttle)
+        house = House(settings, router.handle, directory, admission, throttle, calls, metrics)
         supervisor.start_soon(hub.run)
         supervisor.start_soon(sweep, house.connections, settings.websocket)
         async with trio.open_nursery() as connections:
@@ -120,6 +126,18 @@ async def run_node(
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
     _log.info("stopped")
+
+
+def _paces(rates: RateSettings) -> dict[str, Rate | None]:
+    """Return the rate of each command, by event name, and of control frames."""
+    return {
+        "auth": rates.auth,
+        "send_message": rates.messages,
+        "typing": rates.typing,
+        "add_reaction": rates.reactions,
+        "mark_read": rates.reads,
+        "control": rates.control,
+    }
 
 
 async def _listen(

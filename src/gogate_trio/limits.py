@@ -89,6 +89,53 @@ MEMBERSHIP_CHATS: Final = 10_000
 KNOWN_MESSAGES: Final = 100_000
 """messages whose chat is remembered (about 10 MB); the oldest goes first."""
 
+RATE_KEYS: Final = 100_000
+"""users or addresses whose pace is remembered, for each rate (about 10 MB)."""
+
+# ── flooding ─────────────────────────────────────────────────────────────────
+
+STRIKES_PER_SECOND: Final = 5.0
+"""refusals a second that one connection may earn for ever without being hung up."""
+
+STRIKES: Final = 100
+"""refusals it may earn at once: a client with a bug in a loop shows it in seconds."""
+
+REFUSALS_AT_ONCE: Final = 128
+"""sockets that are being told "503" at one time: half of the file descriptors kept in reserve.
+Beyond it they are closed without a word."""
+
+MOST_CONNECTIONS: Final = 1_000_000
+"""connections of one node where neither a setting nor the limit on open files says less."""
+
+CONNECTIONS_PER_ADDRESS: Final = 512
+"""connections of one address where no setting says otherwise: an office behind one router."""
+
+RESERVED_SHARE: Final = 0.5
+"""the share of all connections that may be without a user: strangers never crowd out more."""
+
+RESERVED_FILES: Final = 256
+"""file descriptors kept back from connections: for the backend, logs, and telling people no."""
+
+# ── the life of a token ──────────────────────────────────────────────────────
+
+EARLY_COMMANDS: Final = 10
+"""commands before ``auth`` that are answered; the last one ends the connection. A client that
+starts too early shows it with the first; the guide's client sends ``auth`` first."""
+
+TOKEN_NOTICE_SECONDS: Final = 60.0
+"""seconds before a token's end at which a client that asked for notices is told: time for a
+fresh one even on a phone that is just waking up."""
+
+RECHECK_JITTER: Final = 0.1
+"""share by which TOKEN_RECHECK is shortened or lengthened each time, so that the clients that
+came back together after a restart do not ask together for ever."""
+
+FORCED_RECHECK_SECONDS: Final = 5.0
+"""seconds between two questions about one token, however often its calls are refused."""
+
+OUTAGE_RECHECK_SECONDS: Final = 30.0
+"""seconds for which a token that has ended is extended when the backend cannot be asked."""
+
 # ── the fan-out ──────────────────────────────────────────────────────────────
 
 HUB_INBOX: Final = 1024

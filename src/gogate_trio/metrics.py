@@ -20,6 +20,8 @@ class Metrics:
     """sockets accepted"""
     refused: Counter[int] = attrs.field(factory=Counter)
     """requests answered with an HTTP error, by status"""
+    turned_away: Counter[str] = attrs.field(factory=Counter)
+    """sockets that found the house full, by which bound"""
     closed: Counter[str] = attrs.field(factory=Counter)
     """connections ended, by reason of the close catalogue"""
     commands: Counter[str] = attrs.field(factory=Counter)

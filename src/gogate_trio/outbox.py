@@ -33,12 +33,12 @@ class Outbox:
         "_direct",
         "_finished",
         "_frames",
-        "_hang_up",
         "_idle",
         "_open",
         "_queue",
         "_room",
         "_send_nowait",
+        "hang_up",
         "progress_at",
         "shed",
     )
@@ -47,7 +47,8 @@ class Outbox:
         self, hang_up: Callable[[Hangup], None], send_nowait: Callable[[bytes], int] | None = None
     ) -> None:
         """Without ``send_nowait`` (a TLS stream has none) everything goes through the writer."""
-        self._hang_up = hang_up
+        self.hang_up = hang_up
+        """End the connection this mailbox belongs to; whoever holds the mailbox may."""
         self._direct = send_nowait is not None
         self._send_nowait = send_nowait or _no_bytes
         self._idle = self._direct
@@ -177,7 +178,7 @@ class Outbox:
 
     def _give_up(self, hangup: Hangup) -> None:
         self.shut()
-        self._hang_up(hangup)
+        self.hang_up(hangup)
 
     def _wake(self) -> None:
         if self._room is not None:

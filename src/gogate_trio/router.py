@@ -19,11 +19,12 @@ from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker, Publication
 from gogate_trio.calls import Job, Lane
 from gogate_trio.errors import BackendError, BackendUnavailable, OutcomeUnknown
-from gogate_trio.ids import ChatId, UserId
+from gogate_trio.ids import ChatId, ConnectionId, UserId
 from gogate_trio.limits import AUDIENCE_RETRY_SECONDS, PENDING_TYPING
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
-from gogate_trio.protocol import refusals
+from gogate_trio.protocol import close, refusals
+from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import Refused, decode_command, encode_event, open_envelope
 from gogate_trio.protocol.commands import AddReaction, Auth, Command, MarkRead, SendMessage, Typing
 from gogate_trio.protocol.events import (
@@ -36,6 +37,7 @@ from gogate_trio.protocol.events import (
 )
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.state.messages import KnownMessages
+from gogate_trio.state.throttle import Throttle
 
 _log = get_logger(__name__)
 
@@ -43,6 +45,7 @@ _log = get_logger(__name__)
 class Caller(Protocol):
     """The connection a command came from, as the router sees it."""
 
+    number: ConnectionId
     user: User | None
     """Who it is, once it has proved it."""
     token: str
@@ -57,8 +60,11 @@ class Caller(Protocol):
     def refuse(self, refusal: Refusal) -> None:
         """Tell this connection alone that something was refused."""
 
-    def identify(self, user: User, token: str) -> None:
-        """It is this user from now on: let it have the user's events."""
+    def identify(self, user: User, token: str) -> bool:
+        """It is this user from now on: let it have the user's events. False when it may not."""
+
+    def hang_up(self, hangup: Hangup) -> None:
+        """End the connection."""
 
 
 @attrs.define(eq=False)
@@ -71,6 +77,7 @@ class Router:
     supervisor: trio.Nursery
     """Where look-ups for typing run."""
     metrics: Metrics
+    throttle: Throttle
     messages: KnownMessages = attrs.field(factory=KnownMessages)
 
     def handle(self, caller: Caller, text: bytes) -> None:
@@ -82,13 +89,23 @@ class Router:
                 raise Refused(refusals.AUTH_REQUIRED)  # noqa: TRY301 - one way out for refusals
             command = decode_command(envelope)
         except Refused as refused:
-            caller.refuse(refused.refusal)
+            self._turn_down(caller, refused.refusal)
             return
         self.metrics.commands[envelope.event] += 1
         if isinstance(command, Typing) and caller.user is not None:
             self._typing(caller, caller.user, command)
+            return
+        wait = self.throttle.wait(envelope.event, _pace_key(caller, command), trio.current_time())
+        if wait:
+            self._turn_down(caller, refusals.RATE_LIMITED.after(wait))
         elif not caller.lane.submit(self._job(caller, command)):
-            caller.refuse(refusals.BUSY)
+            self._turn_down(caller, refusals.BUSY)
+
+    def _turn_down(self, caller: Caller, refusal: Refusal) -> None:
+        """Refuse what the client should not have sent; who keeps sending such is hung up."""
+        caller.refuse(refusal)
+        if self.throttle.strike(caller.number, trio.current_time()):
+            caller.hang_up(close.FLOOD)
 
     def _job(self, caller: Caller, command: Command) -> Job:
         if isinstance(command, Auth):
@@ -105,9 +122,8 @@ class Router:
             caller.refuse(refusals.AUTH_FAILED.because("user is not active"))
         elif caller.user is not None and caller.user.user_id != user.user_id:
             caller.refuse(refusals.ALREADY_AUTHENTICATED)
-        else:
+        elif caller.identify(user, command.token):
             caller.reply(AuthSuccess(user.user_id, user.name, user.phone))
-            caller.identify(user, command.token)
 
     async def _obey(self, caller: Caller, command: Command) -> None:
         user = caller.user
@@ -172,20 +188,28 @@ class Router:
     # ── typing ───────────────────────────────────────────────────────────────
 
     def _typing(self, caller: Caller, user: User, command: Typing) -> None:
-        """Tell at once when the members are known; else look them up beside everything else."""
-        members = self.membership.cached(command.chat_id)
-        if members is not None:
-            self._tell_typing(caller, user, command, members)
-        elif command.chat_id in caller.typing:
+        """Tell at once if it may be told and the members are known; else beside everything else.
+
+        What comes while an earlier one for the chat waits takes that one's place.
+        """
+        if command.chat_id in caller.typing:
             caller.typing[command.chat_id] = command.is_typing
+            return
+        wait = self.throttle.wait("typing", user.user_id, trio.current_time())
+        members = self.membership.cached(command.chat_id)
+        if members is not None and not wait:
+            self._tell_typing(caller, user, command, members)
         elif len(caller.typing) >= PENDING_TYPING:
-            caller.refuse(refusals.BUSY)
+            self._turn_down(caller, refusals.BUSY)
         else:
             caller.typing[command.chat_id] = command.is_typing
-            self.supervisor.start_soon(self._look_up_typing, caller, user, command.chat_id)
+            self.supervisor.start_soon(self._type_later, caller, user, command.chat_id, wait)
 
-    async def _look_up_typing(self, caller: Caller, user: User, chat_id: ChatId) -> None:
+    async def _type_later(self, caller: Caller, user: User, chat_id: ChatId, wait: float) -> None:
         try:
+            while wait:
+                await trio.sleep(wait)
+                wait = self.throttle.wait("typing", user.user_id, trio.current_time())
             members = await self.membership.get(chat_id)
         except BackendError as error:
             caller.refuse(_failed(refusals.TYPING_FAILED, error))
@@ -196,7 +220,7 @@ class Router:
 
     def _tell_typing(self, caller: Caller, user: User, command: Typing, members: Members) -> None:
         if user.user_id not in members.names:
-            caller.refuse(refusals.NOT_A_MEMBER)
+            self._turn_down(caller, refusals.NOT_A_MEMBER)
             return
         event = UserTyping(command.chat_id, user.user_id, user.name, command.is_typing)
         self.broker.publish_ephemeral(
@@ -234,6 +258,13 @@ class Router:
         self.metrics.lost_audiences += 1
         _log.warning("audience_unknown", chat=chat_id)
         return alone
+
+
+def _pace_key(caller: Caller, command: Command) -> int:
+    """Return whose pace a command counts for: the user's; for auth the connection's."""
+    if caller.user is None or isinstance(command, Auth):
+        return -caller.number
+    return caller.user.user_id
 
 
 def _failed(refusal: Refusal, error: BackendError) -> Refusal:

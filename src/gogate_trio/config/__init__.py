@@ -1,8 +1,10 @@
 """The settings: what an operator can change, where it came from, and what is wrong with it.
 
 - ``settings``: the tree of settings itself, one line of code per setting.
+- ``protection``: the part of the tree that keeps the gateway standing.
 - ``declare``: how such a line is written, and how the tree is walked.
-- ``kinds``, ``addresses``, ``secret``: from an operator's text to a checked value and back.
+- ``kinds``, ``addresses``, ``allowances``, ``secret``: from an operator's text to a checked
+  value and back.
 - ``load``: environment over ``.env`` over default; every mistake in one go.
 - ``dotenv``: the ``.env`` file; ``spelling``: which name was meant; ``problems``: what is said.
 - ``printing``: ``.env.example``, the table for the docs, the effective settings.
@@ -19,6 +21,7 @@ from gogate_trio.config.printing import (
     with_settings_table,
 )
 from gogate_trio.config.problems import ConfigError, Problem
+from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.secret import Secret
 from gogate_trio.config.settings import (
     BackendSettings,
@@ -34,6 +37,7 @@ from gogate_trio.config.settings import (
 )
 
 __all__ = [
+    "AdmissionSettings",
     "BackendSettings",
     "ConfigError",
     "Dialect",
@@ -44,7 +48,9 @@ __all__ = [
     "LogLevel",
     "LogSettings",
     "MembershipSettings",
+    "OriginSettings",
     "Problem",
+    "RateSettings",
     "Secret",
     "Settings",
     "Source",

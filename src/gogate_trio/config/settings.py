@@ -15,6 +15,7 @@ from gogate_trio.config.addresses import BaseUrl, Host
 from gogate_trio.config.declare import Source, build, entries, group, required, setting
 from gogate_trio.config.kinds import Choice, Duration, Whole
 from gogate_trio.config.load import Order, load
+from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.secret import Key, Secret
 
 if TYPE_CHECKING:
@@ -214,6 +215,9 @@ class Settings:
     listen: ListenSettings = group(ListenSettings)
     backend: BackendSettings = group(BackendSettings)
     websocket: WebSocketSettings = group(WebSocketSettings)
+    admission: AdmissionSettings = group(AdmissionSettings)
+    origins: OriginSettings = group(OriginSettings)
+    rates: RateSettings = group(RateSettings)
     membership: MembershipSettings = group(MembershipSettings)
     drain: DrainSettings = group(DrainSettings)
     log: LogSettings = group(LogSettings)

@@ -7,5 +7,7 @@
 - ``frames``: RFC 6455 frames, writing ours.
 - ``guard``: RFC 6455 frames, reading theirs.
 - ``handshake``: the HTTP head of a request, and whether it may become a WebSocket.
+- ``origins``: which web pages may connect.
+- ``forwarded``: whose request a proxy brings.
 - ``close``: the catalogue of ends of a connection.
 """

@@ -42,7 +42,11 @@ TOO_MANY_FRAGMENTS: Final = Hangup(1009, "too many fragments")
 INTERNAL_ERROR: Final = Hangup(1011, "internal error")
 NO_PONG: Final = Hangup(4408, "no pong")
 SLOW_CONSUMER: Final = Hangup(4410, "slow consumer", refusals.SLOW_CONSUMER)
+FLOOD: Final = Hangup(4429, "flood", refusals.FLOOD)
 AUTH_TIMEOUT: Final = Hangup(4501, "authentication timeout", refusals.AUTH_TIMEOUT)
+
+
+TOO_MANY_CONNECTIONS: Final = Hangup(4509, "too many connections", refusals.TOO_MANY_CONNECTIONS)
 
 
 def is_legal(code: int) -> bool:

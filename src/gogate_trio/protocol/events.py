@@ -73,4 +73,14 @@ class Error:
     code: str
 
 
-Event = AuthSuccess | NewMessage | UserTyping | NewReaction | MessageRead | Error
+@attrs.frozen(slots=False)
+class Throttled:
+    """Something the client asked for came too fast: an ``error`` that says when to try again."""
+
+    NAME: ClassVar = "error"
+    message: str
+    code: str
+    retry_after_ms: int
+
+
+Event = AuthSuccess | NewMessage | UserTyping | NewReaction | MessageRead | Error | Throttled

@@ -49,6 +49,8 @@ class Handover:
     """The last byte of a message that trio-websocket will now deliver."""
     closes: bool = False
     """A close frame: nothing comes after it."""
+    is_ping: bool = False
+    """A ping, whole: trio-websocket will answer it."""
 
 
 Item = bytes | Handover | Hangup
@@ -94,7 +96,7 @@ class _Frame:
 class FrameGuard:
     """Reads one peer's bytes after the handshake. Holds at most one small unfinished frame."""
 
-    __slots__ = ("_binary", "_ended", "_frame", "_held", "_max_message", "_message")
+    __slots__ = ("_binary", "_ended", "_frame", "_held", "_max_message", "_message", "controls")
 
     def __init__(self, max_message: int, *, binary: bool = False) -> None:
         """Take the limit in bytes of payload; ``binary`` lets binary messages through."""
@@ -104,6 +106,8 @@ class FrameGuard:
         self._message: _Message | None = None
         self._frame: _Frame | None = None
         self._ended = False
+        self.controls = 0
+        """Pings and pongs so far; whoever looks may set it back."""
 
     def feed(self, data: bytes) -> list[Item]:
         """Return what has become complete with these bytes, in order."""
@@ -206,10 +210,10 @@ class FrameGuard:
         if len(data) < end:
             return at
         opcode = data[at] & 0x0F
-        if opcode == PONG:
-            return end
-        if opcode == PING:
-            items.append(Handover(data[at:end]))
+        if opcode != CLOSE:
+            self.controls += 1
+            if opcode == PING:
+                items.append(Handover(data[at:end], is_ping=True))
             return end
         fault = _fault_of_close(unmask(data[at + 6 : end], data[at + 2 : at + 6]))
         if fault is not None:

@@ -51,6 +51,7 @@ class Status:
 
 BAD_REQUEST: Final = Status(400, "Bad Request", "This is no request this server understands.")
 TIMED_OUT: Final = Status(408, "Request Timeout", "The request took too long to arrive.")
+FORBIDDEN: Final = Status(403, "Forbidden", "Pages of this origin may not connect.")
 NOT_FOUND: Final = Status(404, "Not Found", "There is nothing here. The WebSocket is at /ws.")
 NOT_ALLOWED: Final = Status(
     405, "Method Not Allowed", "Only GET and HEAD work here.", (("Allow", "GET, HEAD"),)

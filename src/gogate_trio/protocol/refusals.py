@@ -6,6 +6,7 @@ them; the code words are ours and never change their meaning.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import attrs
@@ -17,10 +18,16 @@ class Refusal:
 
     code: str
     message: str
+    retry_after_ms: int | None = None
+    """Milliseconds after which asking again makes sense."""
 
     def because(self, reason: object, *, code: str | None = None) -> Refusal:
         """Return this refusal with a reason behind it, and another code where that says more."""
         return Refusal(code or self.code, f"{self.message}: {reason}")
+
+    def after(self, seconds: float) -> Refusal:
+        """Return this refusal with the time after which asking again makes sense."""
+        return attrs.evolve(self, retry_after_ms=math.ceil(seconds * 1000))
 
 
 # ── the message itself ───────────────────────────────────────────────────────
@@ -61,5 +68,10 @@ OUTCOME_UNKNOWN: Final = "OUTCOME_UNKNOWN"
 # ── ours ─────────────────────────────────────────────────────────────────────
 
 BUSY: Final = Refusal("BUSY", "Too many commands are waiting, try again later")
+RATE_LIMITED: Final = Refusal("RATE_LIMITED", "Too many of these, slow down")
+FLOOD: Final = Refusal("FLOOD", "Too many refused messages")
+"""Said before close code 4429."""
+TOO_MANY_CONNECTIONS: Final = Refusal("TOO_MANY_CONNECTIONS", "Too many connections of this user")
+"""Said before close code 4509."""
 SLOW_CONSUMER: Final = Refusal("SLOW_CONSUMER", "Reading too slowly, reconnect")
 """Said before close code 4410 where it still can be."""

@@ -1,6 +1,7 @@
 """The only rooms that touch client sockets.
 
 - ``listener``: sockets, accept, one task per client, drain.
+- ``capacity``: how many sockets this process may hold.
 - ``wire``: one accepted TCP socket as a trio stream.
 - ``door``: reads the HTTP head; a page is answered, a WebSocket goes on.
 - ``pages``: what the HTTP pages say.

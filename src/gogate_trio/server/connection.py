@@ -16,7 +16,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 
 from gogate_trio.backend.base import User
 from gogate_trio.calls import Calls, Lane
-from gogate_trio.config import WebSocketSettings
+from gogate_trio.config import Settings
 from gogate_trio.ids import ChatId, ConnectionId
 from gogate_trio.limits import LINGER_BYTES, LINGER_SECONDS
 from gogate_trio.log import get_logger
@@ -25,7 +25,7 @@ from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
-from gogate_trio.protocol.events import Error, Event
+from gogate_trio.protocol.events import Error, Event, Throttled
 from gogate_trio.protocol.frames import close_frame, text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, opening
@@ -33,7 +33,9 @@ from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.server.transport import Transport
 from gogate_trio.server.wire import Wire
 from gogate_trio.server.writer import write
+from gogate_trio.state.admission import Admission, Ticket
 from gogate_trio.state.directory import Directory
+from gogate_trio.state.throttle import Throttle
 
 _log = get_logger(__name__)
 
@@ -42,10 +44,12 @@ _log = get_logger(__name__)
 class House:
     """What all connections of a node share."""
 
-    settings: WebSocketSettings
+    settings: Settings
     handle: Callable[[Connection, bytes], None]
     """What to do with a text message: the router's ``handle``. Must not block."""
     directory: Directory[Outbox]
+    admission: Admission
+    throttle: Throttle
     calls: Calls
     metrics: Metrics
     connections: set[Connection] = attrs.field(factory=set)
@@ -56,7 +60,9 @@ class House:
 class Connection:
     """One client's WebSocket. Implements the router's ``Caller``."""
 
-    def __init__(self, number: ConnectionId, stream: trio.abc.Stream, house: House) -> None:
+    def __init__(
+        self, number: ConnectionId, stream: trio.abc.Stream, house: House, ticket: Ticket
+    ) -> None:
         direct = stream.send_nowait if isinstance(stream, Wire) else None
         self.number = number
         self.user: User | None = None
@@ -72,7 +78,9 @@ class Connection:
         self.hangup: Hangup | None = None
         self._stream = stream
         self._house = house
-        self._guard = FrameGuard(house.settings.max_message_size)
+        self._ticket = ticket
+        self._listed = False
+        self._guard = FrameGuard(house.settings.websocket.max_message_size)
         self._transport = Transport(self.outbox)
         self._reading = trio.CancelScope()
         self._written = trio.Event()
@@ -86,22 +94,43 @@ class Connection:
     def refuse(self, refusal: Refusal) -> None:
         """Tell this client that something was refused."""
         self._house.metrics.errors[refusal.code] += 1
-        self.reply(Error(refusal.message, refusal.code))
+        if refusal.retry_after_ms is None:
+            self.reply(Error(refusal.message, refusal.code))
+        else:
+            self.reply(Throttled(refusal.message, refusal.code, refusal.retry_after_ms))
 
-    def identify(self, user: User, token: str) -> None:
-        """Let it have the user's events from now on, unless it is leaving."""
+    def identify(self, user: User, token: str) -> bool:
+        """Let it have the user's events from now on; False when it is leaving or one too many."""
         if self.hangup is not None:
-            return
+            return False
+        if self.user is None and not self._has_room_for(user):
+            self.hang_up(close.TOO_MANY_CONNECTIONS)
+            return False
         self.token = token
         self._reading.deadline = float("inf")
         if self.user is None:
+            self._house.admission.authenticated(self._ticket)
             self._house.directory.join(user.user_id, self.outbox)
+            self._listed = True
         self.user = user
+        return True
+
+    def _has_room_for(self, user: User) -> bool:
+        """Whether one more connection of a user may stay; makes room where that is the policy."""
+        settings = self._house.settings.admission
+        others = self._house.directory.of(user.user_id)
+        if not settings.per_user or len(others) < settings.per_user:
+            return True
+        if settings.user_policy == "oldest":
+            return False
+        others[0].hang_up(close.TOO_MANY_CONNECTIONS)
+        return True
 
     def hang_up(self, hangup: Hangup) -> None:
         """End the connection. The first reason counts; later ones change nothing."""
         if self.hangup is None:
             self.hangup = hangup
+            self._unlist()
             self._reading.cancel()
 
     def stop_reading(self) -> None:
@@ -137,10 +166,11 @@ class Connection:
             request = await wrap_server_stream(
                 conversation,
                 self._transport,
-                max_message_size=self._house.settings.max_message_size,
+                max_message_size=self._house.settings.websocket.max_message_size,
             )
             websocket = await request.accept()
-            self._reading.deadline = trio.current_time() + self._house.settings.auth_timeout
+            patience = self._house.settings.websocket.auth_timeout
+            self._reading.deadline = trio.current_time() + patience
             with self._reading:
                 await self._read(websocket, behind)
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -158,16 +188,18 @@ class Connection:
         return self.hangup or close.RESTART
 
     async def _read(self, websocket: WebSocketConnection, behind: bytes) -> None:
-        size = self._house.settings.read_buffer_size
+        size = self._house.settings.websocket.read_buffer_size
         data = behind or await self._stream.receive_some(size)
         while data:
             self.heard_at = trio.current_time()
             self.is_pinged = False
-            for item in self._guard.feed(bytes(data)):
+            items = self._guard.feed(bytes(data))
+            answers_pings = not self._guard.controls or self._may_control()
+            for item in items:
                 match item:
                     case bytes():
                         self._receive(item)
-                    case Handover():
+                    case Handover() if answers_pings or not item.is_ping:
                         await self._hand_over(websocket, item)
                     case Hangup():
                         self.hang_up(item)
@@ -175,6 +207,16 @@ class Connection:
                     return
             data = await self._stream.receive_some(size)
         self.hang_up(close.LOST)
+
+    def _may_control(self) -> bool:
+        """Whether the pings and pongs of the last read were within their rate."""
+        count, self._guard.controls = self._guard.controls, 0
+        throttle = self._house.throttle
+        if not throttle.wait("control", self.number, self.heard_at, count=count):
+            return True
+        if throttle.strike(self.number, self.heard_at):
+            self.hang_up(close.FLOOD)
+        return False
 
     async def _hand_over(self, websocket: WebSocketConnection, item: Handover) -> None:
         """Let trio-websocket have a piece; wait for what must come out before going on."""
@@ -195,7 +237,7 @@ class Connection:
             self.hang_up(close.INTERNAL_ERROR)
 
     async def _write(self) -> None:
-        gather = self._house.settings.write_buffer_size
+        gather = self._house.settings.websocket.write_buffer_size
         try:
             await write(self.outbox, self._stream, gather=gather)
         finally:
@@ -205,7 +247,7 @@ class Connection:
         """Write what waits and the last words, within WRITE_WAIT; then see the peer off."""
         if hangup is close.LOST:
             return
-        with trio.move_on_after(self._house.settings.write_wait) as flushing:
+        with trio.move_on_after(self._house.settings.websocket.write_wait) as flushing:
             self.outbox.finish(self._last_words(hangup), drop_waiting=hangup is close.SLOW_CONSUMER)
             await self._written.wait()
         if flushing.cancelled_caught:
@@ -232,9 +274,14 @@ class Connection:
         house.metrics.closed[reason] += 1
         house.metrics.shed += self.outbox.shed
         self.outbox.shut()
-        if self.user is not None:
-            house.directory.leave(self.user.user_id, self.outbox)
+        self._unlist()
         _log.debug("connection_closed", connection=self.number, reason=reason)
+
+    def _unlist(self) -> None:
+        """Have no more events: whatever went out now would only stand before the goodbye."""
+        if self._listed and self.user is not None:
+            self._listed = False
+            self._house.directory.leave(self.user.user_id, self.outbox)
 
 
 async def see_off(stream: trio.abc.Stream) -> None:

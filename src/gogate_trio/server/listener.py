@@ -13,15 +13,32 @@ from typing import Final
 
 import trio
 
+from gogate_trio.config import OriginSettings
 from gogate_trio.errors import OperatorError
 from gogate_trio.ids import ConnectionId
-from gogate_trio.limits import BACKLOG, HANDSHAKE_SECONDS, LINGER_SECONDS, SEND_BUFFER_BYTES
+from gogate_trio.limits import (
+    BACKLOG,
+    HANDSHAKE_SECONDS,
+    LINGER_SECONDS,
+    REFUSALS_AT_ONCE,
+    SEND_BUFFER_BYTES,
+)
 from gogate_trio.log import get_logger
-from gogate_trio.protocol.handshake import TIMED_OUT, Head, Status, fault_of_upgrade
+from gogate_trio.protocol.forwarded import client_address, is_within
+from gogate_trio.protocol.handshake import (
+    FORBIDDEN,
+    TIMED_OUT,
+    UNAVAILABLE,
+    Head,
+    Status,
+    fault_of_upgrade,
+)
+from gogate_trio.protocol.origins import ANY, OriginPolicy, OriginRule
 from gogate_trio.server.connection import Connection, House, see_off
 from gogate_trio.server.door import read_head
 from gogate_trio.server.pages import Page, find, render
 from gogate_trio.server.wire import Wire
+from gogate_trio.state.admission import Full, Ticket
 
 _log = get_logger(__name__)
 
@@ -92,40 +109,89 @@ class Server:
     def __init__(self, house: House, pages: Mapping[str, Page]) -> None:
         self._house = house
         self._pages = pages
+        self._origins = origin_policy(house.settings.origins)
+        self._proxies = house.settings.admission.trusted_proxies
+        self._turning_away = 0
         self._numbers = itertools.count(1)
 
     async def welcome(self, wire: Wire) -> None:
         """Attend to one client until it is gone. Raises nothing."""
         self._house.metrics.accepted += 1
+        admission = self._house.admission
+        ticket = admission.enter(self._address_at_accept(wire), trio.current_time())
         try:
-            await self._attend(wire)
+            if isinstance(ticket, Full):
+                await self._turn_away(wire, ticket)
+            else:
+                await self._attend(wire, ticket)
         except* Exception:  # noqa: BLE001 - the fence: a client's bug is that client's end
             self._house.metrics.bugs += 1
             _log.exception("client_failed", peer=wire.peer)
         finally:
+            if isinstance(ticket, Ticket):
+                admission.leave(ticket)
             wire.close()
 
-    async def _attend(self, wire: Wire) -> None:
-        read: tuple[Head, bytes] | Status | None = TIMED_OUT
+    def _address_at_accept(self, wire: Wire) -> str | None:
+        """Return the address to count a socket under; a proxy's clients are counted later."""
+        return None if is_within(wire.peer, self._proxies) else wire.peer
+
+    async def _turn_away(self, wire: Wire, full: Full) -> None:
+        """Answer pages, and say 503 to WebSockets; not to everybody at once."""
+        self._house.metrics.turned_away[full.value] += 1
+        if self._turning_away >= REFUSALS_AT_ONCE:
+            return
+        self._turning_away += 1
         try:
-            with trio.move_on_after(HANDSHAKE_SECONDS):
-                read = await read_head(wire)
-        except trio.BrokenResourceError:
-            return
-        if read is None:
-            return
-        if isinstance(read, Status):
-            await self._answer(wire, read)
+            read = await self._read(wire, LINGER_SECONDS)
+            if isinstance(read, tuple):
+                read = UNAVAILABLE if read[0].path == WEBSOCKET_PATH else read
+            await self._answer_page(wire, read)
+        finally:
+            self._turning_away -= 1
+
+    async def _attend(self, wire: Wire, ticket: Ticket) -> None:
+        read = await self._read(wire, HANDSHAKE_SECONDS)
+        if not isinstance(read, tuple) or read[0].path != WEBSOCKET_PATH:
+            await self._answer_page(wire, read)
             return
         head, behind = read
-        with_body = head.method != b"HEAD"
-        if head.path != WEBSOCKET_PATH:
-            await self._answer(wire, find(head, self._pages), with_body=with_body)
-        elif (fault := fault_of_upgrade(head)) is not None:
-            await self._answer(wire, fault, with_body=with_body)
-        else:
-            number = ConnectionId(next(self._numbers))
-            await Connection(number, wire, self._house).run(head, behind)
+        fault = self._fault_of(head, wire.peer, ticket)
+        if fault is not None:
+            await self._answer(wire, fault)
+            return
+        number = ConnectionId(next(self._numbers))
+        await Connection(number, wire, self._house, ticket).run(head, behind)
+
+    def _fault_of(self, head: Head, peer: str, ticket: Ticket) -> Status | None:
+        """Why this request may not become a WebSocket, if anything."""
+        if (fault := fault_of_upgrade(head)) is not None:
+            return fault
+        if not self._origins.permits(head):
+            return FORBIDDEN
+        if not is_within(peer, self._proxies):
+            return None
+        address = client_address(head, peer, self._proxies)
+        full = self._house.admission.count_under(ticket, address, trio.current_time())
+        if full is None:
+            return None
+        self._house.metrics.turned_away[full.value] += 1
+        return UNAVAILABLE
+
+    async def _read(self, wire: Wire, within: float) -> tuple[Head, bytes] | Status | None:
+        try:
+            with trio.move_on_after(within):
+                return await read_head(wire)
+        except trio.BrokenResourceError:
+            return None
+        return TIMED_OUT
+
+    async def _answer_page(self, wire: Wire, read: tuple[Head, bytes] | Status | None) -> None:
+        if isinstance(read, Status):
+            await self._answer(wire, read)
+        elif read is not None:
+            head, _behind = read
+            await self._answer(wire, find(head, self._pages), with_body=head.method != b"HEAD")
 
     async def _answer(self, wire: Wire, answer: Page | Status, *, with_body: bool = True) -> None:
         if isinstance(answer, Status):
@@ -136,3 +202,9 @@ class Server:
             except trio.BrokenResourceError:
                 return
             await see_off(wire)
+
+
+def origin_policy(settings: OriginSettings) -> OriginPolicy:
+    """Return what the settings say about origins."""
+    rules = tuple(rule for rule in settings.allowed if isinstance(rule, OriginRule))
+    return OriginPolicy(rules, any_origin=ANY in settings.allowed, missing=settings.missing)

@@ -1,5 +1,8 @@
 """What the gateway knows, pure and synchronous; time is an argument.
 
+- ``admission``: may this socket come in.
 - ``directory``: who is connected, and where.
 - ``messages``: which chat a message is in.
+- ``ratelimit``: how often something may happen.
+- ``throttle``: the pace of commands.
 """
