@@ -12,7 +12,7 @@ anything else that does not fit ends the connection, never silently.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import trio
 
@@ -137,7 +137,7 @@ class Outbox:
         self.shut()
         self._channel.close()
 
-    async def chunks(self, gather: int) -> AsyncIterator[bytes]:
+    async def chunks(self, gather: int) -> AsyncGenerator[bytes, None]:
         """Yield what waits, joined until it has ``gather`` bytes. Only the writer calls this.
 
         Asking for the next chunk means that the last one is written.

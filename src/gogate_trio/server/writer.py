@@ -7,6 +7,8 @@ outboxes that make no progress.
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import trio
 
 from gogate_trio.limits import WRITE_PIECE_BYTES
@@ -20,10 +22,11 @@ async def write(outbox: Outbox, stream: trio.abc.SendStream, *, gather: int) -> 
     gone: nothing else may be written then.
     """
     try:
-        async for chunk in outbox.chunks(gather):
-            view = memoryview(chunk)
-            for begin in range(0, len(view), WRITE_PIECE_BYTES):
-                await stream.send_all(view[begin : begin + WRITE_PIECE_BYTES])
-                outbox.progress_at = trio.current_time()
+        async with aclosing(outbox.chunks(gather)) as chunks:
+            async for chunk in chunks:
+                view = memoryview(chunk)
+                for begin in range(0, len(view), WRITE_PIECE_BYTES):
+                    await stream.send_all(view[begin : begin + WRITE_PIECE_BYTES])
+                    outbox.progress_at = trio.current_time()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         outbox.fail()
