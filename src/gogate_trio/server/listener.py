@@ -158,7 +158,7 @@ class Server:
         head, behind = read
         fault = self._fault_of(head, wire.peer, ticket)
         if fault is not None:
-            await self._answer(wire, fault)
+            await self._answer(wire, fault, with_body=head.method != b"HEAD")
             return
         number = ConnectionId(next(self._numbers))
         await Connection(number, wire, self._house, ticket).run(head, behind)
