@@ -106,8 +106,8 @@ class RateSettings:
     messages: Rate | None = setting(
         "RATE_MESSAGES",
         RateKind(),
-        default=Rate(50.0, 100),
-        help="How many messages a user may send, over all connections. Nobody types 50 a second;"
+        default=Rate(100.0, 200),
+        help="How many messages a user may send, over all connections. Nobody types 100 a second;"
         " a script that pastes may.",
     )
     typing: Rate | None = setting(
