@@ -118,11 +118,19 @@ def ratio(
     return median(ratios) if ratios else None
 
 
+def fell_behind(result: dict) -> bool:
+    """Whether the server could not keep the pace: what it cost is then not what was asked."""
+    if "failed" in result or not result["rate"]:
+        return False
+    return result["seconds"] > 1.2 * result["asked_seconds"] + 0.5
+
+
 def faults(runs: Runs, scenario: str, peer: str) -> str:
     """What went wrong in all repetitions together, or 0."""
     results = runs.get(scenario, {}).get(peer, [])
     counts = {name: sum(result.get(name, 0) for result in results) for name in FAULTS}
     counts["failed"] = sum("failed" in result for result in results)
+    counts["behind"] = sum(fell_behind(result) for result in results)
     counts["stalled"] = sum(not result.get("finished", True) for result in results)
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "0"
 

@@ -47,7 +47,9 @@ def targets(runs: Runs) -> str:
         reached = target.reached(runs)
         if reached is None:
             continue
-        verdict = "met" if reached <= target.bound else "**missed**"
+        sound = figures.faults(runs, target.scenario, target.peer) == "0"
+        verdict = "met" if reached <= target.bound and sound else "**missed**"
+        verdict += "" if sound else " (faults)"
         lines.append(f"| {target.says} | {target.bound:g} | {_number(reached)} | {verdict} |")
     return "\n".join(lines) + "\n"
 

@@ -209,8 +209,9 @@ static void print_result(void)
 {
     const unsigned long long lost = tally.lost, again = tally.again_or_late, astray = tally.misdirected,
                              invalid = tally.invalid_json, unexpected = tally.unexpected, errors = tally.errors;
-    printf("{\n \"finished\": %s,\n \"connections\": %d,\n \"seconds\": %.6f,\n", result.finished ? "true" : "false",
-           ready, result.seconds);
+    printf("{\n \"finished\": %s,\n \"connections\": %d,\n", result.finished ? "true" : "false", ready);
+    printf(" \"seconds\": %.6f,\n \"asked_seconds\": %.6f,\n \"rate\": %.3f,\n", result.seconds, opt.seconds,
+           opt.rate);
     printf(" \"messages\": %llu,\n \"deliveries\": %llu,\n", (unsigned long long)result.messages,
            (unsigned long long)result.deliveries);
     printf(" \"server_cpu_ns\": %llu,\n \"load_cpu_ns\": %llu,\n \"backend_cpu_ns\": %llu,\n",
