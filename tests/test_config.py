@@ -59,6 +59,8 @@ def test_every_variable_reaches_its_attribute():
     samples = {
         "HOST": "127.0.0.1",
         "PORT": "0",
+        "TLS_CERT": "cert.pem",
+        "TLS_KEY": "key.pem",
         "BACKEND_API_URL": "https://api.example.org/v2/",
         "INTERNAL_API_KEY": "another",
         "BACKEND_DIALECT": "symfony",
@@ -92,16 +94,18 @@ def test_every_variable_reaches_its_attribute():
         "LOG_LEVEL": "debug",
         "LOG_FORMAT": "json",
     }
+    together = {"TLS_CERT": {"TLS_KEY": "k"}, "TLS_KEY": {"TLS_CERT": "c"}}
 
     before = {s.name: s.text for s in effective_settings(load())}
     for name, text in samples.items():
-        changed = load({name: text})
+        also = together.get(name, {})
+        changed = load({name: text} | also)
         after = {s.name: s.text for s in effective_settings(changed)}
         different = {n for n in after if after[n] != before[n]}
-        assert different == ({name} if name != "INTERNAL_API_KEY" else set())
+        assert different == ({name, *also} if name != "INTERNAL_API_KEY" else set())
         assert changed != load()
 
-    assert samples.keys() == before.keys()
+    assert samples.keys() | {"INTERNAL_API_KEY_FILE"} == before.keys()  # see test_config_keyfile
     assert len(before) == len(list(entries(Settings)))
 
 

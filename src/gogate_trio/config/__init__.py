@@ -6,7 +6,8 @@
 - ``kinds``, ``addresses``, ``allowances``, ``secret``: from an operator's text to a checked
   value and back.
 - ``load``: environment over ``.env`` over default; every mistake in one go.
-- ``dotenv``: the ``.env`` file; ``spelling``: which name was meant; ``problems``: what is said.
+- ``dotenv``: the ``.env`` file; ``keyfile``: a secret in a file of its own.
+- ``spelling``: which name was meant; ``problems``: what is said.
 - ``printing``: ``.env.example``, the table for the docs, the effective settings.
 
 Nothing else in the program reads the environment. Nothing here logs.
@@ -33,6 +34,7 @@ from gogate_trio.config.settings import (
     LogSettings,
     MembershipSettings,
     Settings,
+    TlsSettings,
     WebSocketSettings,
 )
 
@@ -54,6 +56,7 @@ __all__ = [
     "Secret",
     "Settings",
     "Source",
+    "TlsSettings",
     "WebSocketSettings",
     "effective_settings",
     "env_example",

@@ -23,11 +23,13 @@ _GROUP: Final = "group"
 
 
 class Source(Enum):
-    """Where the value in force came from; a later one wins over an earlier one."""
+    """Where the value in force came from."""
 
     DEFAULT = "default"
     DOTENV = ".env"
     ENVIRONMENT = "environment"
+    FILE = "key file"
+    CREDENTIAL = "systemd credential"
 
 
 @attrs.frozen(kw_only=True)

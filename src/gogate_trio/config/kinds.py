@@ -148,6 +148,23 @@ class Switch:
 
 
 @attrs.frozen
+class FileName:
+    """The name of a file, or nothing. Whether it is there is seen when it is used."""
+
+    bounds: ClassVar[str] = "file name"
+
+    def parse(self, text: str) -> str:
+        """The name as it is: blanks and tildes may be part of it."""
+        if "\0" in text:
+            raise Unusable("holds a NUL")
+        return text
+
+    def show(self, value: str) -> str:
+        """The name."""
+        return value
+
+
+@attrs.frozen
 class Several(Generic[T]):
     """Any number of values of one kind, separated by commas; empty means none."""
 

@@ -8,6 +8,7 @@ import attrs
 
 from gogate_trio.config.declare import Entry, Setting, Source
 from gogate_trio.config.dotenv import DotEnv, read_dotenv
+from gogate_trio.config.keyfile import KeyFile, Raw
 from gogate_trio.config.problems import ConfigError, Problem, Unusable, cleaned
 from gogate_trio.config.spelling import meant_in_environment, meant_in_file
 
@@ -26,6 +27,14 @@ class Order:
     reason: str
 
 
+@attrs.frozen(kw_only=True)
+class Together:
+    """Settings that are given all or not at all. Given means: not empty."""
+
+    names: tuple[str, ...]
+    reason: str
+
+
 @attrs.frozen
 class Loaded:
     """A value for every setting, and where it came from; by variable name."""
@@ -34,22 +43,13 @@ class Loaded:
     sources: dict[str, Source]
 
 
-@attrs.frozen
-class _Raw:
-    """A text some source holds for a setting."""
-
-    text: str = attrs.field(repr=False)
-    source: Source
-    place: str
-    """Where the operator finds it."""
-
-
 def load(
     catalogue: Iterable[Entry],
-    orders: Sequence[Order],
+    rules: Sequence[Order | Together],
     *,
     environ: Mapping[str, str],
     dotenv: Path | None,
+    key_files: Sequence[KeyFile] = (),
 ) -> Loaded:
     """Read every setting, the environment over ``.env`` over its default; or ``ConfigError``."""
     settings = {entry.setting.name: entry.setting for entry in catalogue}
@@ -57,33 +57,51 @@ def load(
     problems = [*file.problems]
     values: dict[str, object] = {}
     sources: dict[str, Source] = {}
+    raws = {name: _find(name, environ=environ, file=file) for name in settings}
+    unread = _open_key_files(key_files, raws, environ)
+    problems += unread.values()
     for name, setting in settings.items():
-        raw = _find(name, environ=environ, file=file)
+        raw = raws[name]
         sources[name] = raw.source if raw else Source.DEFAULT
         try:
             values[name] = _value(setting, raw)
         except Unusable as error:
             # A line of .env that could not be read is reported already.
-            if raw or name not in file.lines:
+            if raw or (name not in file.lines and name not in unread):
                 problems.append(Problem(name, _placed(str(error), raw)))
     problems += _misspelt(settings, environ=environ, file=file)
-    problems += _contradictions(orders, settings, values)
+    problems += _contradictions(rules, settings, values)
     if problems:
         raise ConfigError(problems)
     return Loaded(values, sources)
 
 
-def _find(name: str, *, environ: Mapping[str, str], file: DotEnv) -> _Raw | None:
+def _open_key_files(
+    key_files: Iterable[KeyFile], raws: dict[str, Raw | None], environ: Mapping[str, str]
+) -> dict[str, Problem]:
+    """Put the secrets from files among the raw values; what went wrong, by the secret's name."""
+    problems = {}
+    for one in key_files:
+        found = one.find(raws, environ)
+        if isinstance(found, Problem):
+            problems[one.secret] = found
+            raws[one.secret] = None
+        else:
+            raws[one.secret] = found
+    return problems
+
+
+def _find(name: str, *, environ: Mapping[str, str], file: DotEnv) -> Raw | None:
     """What the strongest source says about this setting."""
     if name in environ:
-        return _Raw(environ[name], Source.ENVIRONMENT, "environment")
+        return Raw(environ[name], Source.ENVIRONMENT, "environment")
     line = file.lines.get(name)
     if line is None or line.value is None:
         return None
-    return _Raw(line.value, Source.DOTENV, f".env line {line.number}")
+    return Raw(line.value, Source.DOTENV, f".env line {line.number}")
 
 
-def _value(setting: Setting, raw: _Raw | None) -> object:
+def _value(setting: Setting, raw: Raw | None) -> object:
     """The checked value, or ``Unusable``."""
     if raw:
         return setting.kind.parse(raw.text)
@@ -92,7 +110,7 @@ def _value(setting: Setting, raw: _Raw | None) -> object:
     return setting.default
 
 
-def _placed(text: str, raw: _Raw | None) -> str:
+def _placed(text: str, raw: Raw | None) -> str:
     return f"{text} ({raw.place})" if raw else text
 
 
@@ -113,18 +131,38 @@ def _misspelt(
 
 
 def _contradictions(
-    orders: Iterable[Order], settings: Mapping[str, Setting], values: Mapping[str, object]
+    rules: Iterable[Order | Together],
+    settings: Mapping[str, Setting],
+    values: Mapping[str, object],
 ) -> Iterator[Problem]:
-    """Pairs that are fine one by one and cannot work together."""
-    for order in orders:
-        smaller, larger = values.get(order.smaller), values.get(order.larger)
-        if not isinstance(smaller, int | float) or not isinstance(larger, int | float):
-            continue
-        if smaller < larger or (order.may_be_equal and smaller == larger):
-            continue
-        show = settings[order.smaller].kind.show
-        relation = "must not exceed" if order.may_be_equal else "must be less than"
-        yield Problem(
-            order.smaller,
-            f"{show(smaller)} {relation} {order.larger} ({show(larger)}): {order.reason}",
-        )
+    """Settings that are fine one by one and cannot work together."""
+    for rule in rules:
+        if isinstance(rule, Order):
+            yield from _disorder(rule, settings, values)
+        else:
+            yield from _separation(rule, values)
+
+
+def _disorder(
+    order: Order, settings: Mapping[str, Setting], values: Mapping[str, object]
+) -> Iterator[Problem]:
+    smaller, larger = values.get(order.smaller), values.get(order.larger)
+    if not isinstance(smaller, int | float) or not isinstance(larger, int | float):
+        return
+    if smaller < larger or (order.may_be_equal and smaller == larger):
+        return
+    show = settings[order.smaller].kind.show
+    relation = "must not exceed" if order.may_be_equal else "must be less than"
+    yield Problem(
+        order.smaller,
+        f"{show(smaller)} {relation} {order.larger} ({show(larger)}): {order.reason}",
+    )
+
+
+def _separation(rule: Together, values: Mapping[str, object]) -> Iterator[Problem]:
+    given = [name for name in rule.names if values.get(name)]
+    # One that could not be read is reported already.
+    missing = [name for name in rule.names if name in values and not values[name]]
+    if given:
+        for name in missing:
+            yield Problem(name, f"is missing, though {given[0]} is set: {rule.reason}")

@@ -13,8 +13,9 @@ import attrs
 
 from gogate_trio.config.addresses import BaseUrl, Host
 from gogate_trio.config.declare import Source, build, entries, group, required, setting
-from gogate_trio.config.kinds import Choice, Duration, Whole
-from gogate_trio.config.load import Order, load
+from gogate_trio.config.keyfile import KeyFile
+from gogate_trio.config.kinds import Choice, Duration, FileName, Whole
+from gogate_trio.config.load import Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.secret import Key, Secret
 
@@ -51,6 +52,25 @@ class ListenSettings:
 
 
 @attrs.frozen(kw_only=True)
+class TlsSettings:
+    """TLS on the same port: https:// and wss:// in place of http:// and ws://."""
+
+    cert: str = setting(
+        "TLS_CERT",
+        FileName(),
+        default="",
+        help="The PEM file of the certificate with its chain. Set, the port speaks TLS and nothing"
+        " else. The files are read again when they change, and on SIGHUP.",
+    )
+    key: str = setting(
+        "TLS_KEY",
+        FileName(),
+        default="",
+        help="The PEM file of the certificate's private key, not encrypted.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class BackendSettings:
     """The REST backend behind the gateway."""
 
@@ -65,6 +85,13 @@ class BackendSettings:
         Key(),
         example="your_secure_random_key_here",
         help="The key for the backend's internal endpoints. It must equal the backend's own.",
+    )
+    internal_api_key_file: str = setting(
+        "INTERNAL_API_KEY_FILE",
+        FileName(),
+        default="",
+        help="A file that holds that key, in place of INTERNAL_API_KEY. When neither is set, the"
+        " systemd credential internal_api_key serves, if there is one.",
     )
     dialect: Dialect = setting(
         "BACKEND_DIALECT",
@@ -207,12 +234,30 @@ ORDERS: Final = (
 )
 """What must hold between two settings."""
 
+PAIRS: Final = (
+    Together(
+        names=("TLS_CERT", "TLS_KEY"),
+        reason="a certificate is of no use without its key, nor the key without it",
+    ),
+)
+"""What is given together or not at all."""
+
+KEY_FILES: Final = (
+    KeyFile(
+        secret="INTERNAL_API_KEY",  # noqa: S106  # its name
+        setting="INTERNAL_API_KEY_FILE",
+        credential="internal_api_key",
+    ),
+)
+"""Secrets that may stand in a file."""
+
 
 @attrs.frozen(kw_only=True)
 class Settings:
     """Everything an operator can change. ``backend`` has a required setting, the rest defaults."""
 
     listen: ListenSettings = group(ListenSettings)
+    tls: TlsSettings = group(TlsSettings)
     backend: BackendSettings = group(BackendSettings)
     websocket: WebSocketSettings = group(WebSocketSettings)
     admission: AdmissionSettings = group(AdmissionSettings)
@@ -232,5 +277,11 @@ class Settings:
         Raises:
             ConfigError: with every mistake there is.
         """
-        loaded = load(entries(cls), ORDERS, environ=environ, dotenv=dotenv)
+        loaded = load(
+            entries(cls),
+            (*ORDERS, *PAIRS),
+            environ=environ,
+            dotenv=dotenv,
+            key_files=KEY_FILES,
+        )
         return build(cls, loaded.values, sources=loaded.sources)

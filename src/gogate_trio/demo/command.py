@@ -61,7 +61,11 @@ def load_settings(environ: Mapping[str, str], *, dotenv: Path | None, port: int 
     own = {
         "HOST": LOOPBACK,
         "INTERNAL_API_KEY": secrets.token_urlsafe(KEY_BYTES),
+        "INTERNAL_API_KEY_FILE": "",
         "BACKEND_API_URL": f"http://{LOOPBACK}",
+        # What is printed below are plain addresses; and no certificate names the loopback.
+        "TLS_CERT": "",
+        "TLS_KEY": "",
     }
     if port is not None:
         own["PORT"] = str(port)
