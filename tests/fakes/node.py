@@ -22,9 +22,11 @@ from fakes.clients import Client, open_client
 from fakes.settings import backend_settings
 from gogate_trio.app import Serving, run_node
 from gogate_trio.config import (
+    AdmissionSettings,
     DrainSettings,
     ListenSettings,
     MembershipSettings,
+    RateSettings,
     Settings,
     WebSocketSettings,
 )
@@ -38,6 +40,14 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """seconds. Nothing here takes one; a busy machine may."""
+
+NO_RATES = RateSettings(
+    messages=None, typing=None, reactions=None, reads=None, auth=None, control=None
+)
+"""A test says more in a second than a person in an hour."""
+
+CONTROL_RATE = RateSettings(messages=None, typing=None, reactions=None, reads=None, auth=None)
+"""No rates but the one for pings and pongs."""
 
 
 @attrs.frozen
@@ -59,9 +69,14 @@ def within(seconds: float = PATIENCE) -> AbstractContextManager[trio.CancelScope
 
 @asynccontextmanager
 async def open_node(
-    fake: FakeBackend, *, drain_timeout: float = 5.0, max_calls: int = 64, **websocket: Any
+    fake: FakeBackend,
+    *,
+    drain_timeout: float = 5.0,
+    max_calls: int = 64,
+    rates: RateSettings = NO_RATES,
+    **websocket: Any,
 ) -> AsyncIterator[Node]:
-    """Run a gateway in front of a fake; keywords are those of ``WebSocketSettings``.
+    """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
 
     The block's end drains it, unless the test has, and cuts it when that takes too long.
     """
@@ -69,6 +84,8 @@ async def open_node(
         listen=ListenSettings(host="127.0.0.1", port=0),
         backend=backend_settings(fake.url, max_calls=max_calls, timeout=30.0),
         websocket=WebSocketSettings(**websocket),
+        admission=AdmissionSettings(per_user=0),
+        rates=rates,
         membership=MembershipSettings(),
         drain=DrainSettings(timeout=drain_timeout),
     )
