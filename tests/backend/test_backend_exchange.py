@@ -7,6 +7,7 @@ import sys
 from itertools import count
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import structlog
 import trio
@@ -16,6 +17,7 @@ from fakes.backend import open_fake_backend
 from fakes.hostile import http, open_hostile_backend, says
 from fakes.settings import KEY, backend_settings
 from gogate_trio import __version__
+from gogate_trio.backend.exchange import Call, Exchange, Silence
 from gogate_trio.backend.rest import open_backend
 from gogate_trio.errors import BackendError, BackendRejected, BackendUnavailable, OutcomeUnknown
 from gogate_trio.ids import ChatId, MessageId
@@ -43,27 +45,39 @@ async def test_no_more_calls_at_once_than_allowed():
     assert fake.most_concurrent == 3
 
 
-async def test_the_wait_for_a_slot_counts_against_the_deadline():
-    """A call that never got its slot ends in time, and nothing of it was sent."""
-    async with (
-        open_fake_backend() as fake,
-        open_backend(backend_settings(fake.url, max_calls=1, timeout=0.3)) as backend,
-        trio.open_nursery() as callers,
-    ):
-        gate = fake.hold("send_message")
+class Nowhere(httpx.AsyncBaseTransport):
+    """A network on which nothing ever answers."""
 
-        async def first() -> None:
-            with pytest.raises(OutcomeUnknown):
-                await backend.send_message("token-1", HELLO)
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Take the whole request, and wait."""
+        async for _ in request.stream:
+            pass
+        await trio.sleep_forever()
+        raise AssertionError
 
-        callers.start_soon(first)
-        await fake.wait_for_calls("send_message", 1)
-        with trio.fail_after(3), pytest.raises((BackendUnavailable, OutcomeUnknown)) as raised:
-            await backend.send_message("token-1", HELLO)
-        gate.set()
 
-    # Both deadlines are as good as equal: the second may just have had its turn.
-    assert (type(raised.value) is BackendUnavailable) == (len(fake.calls) == 1)
+async def test_the_wait_for_a_slot_counts_against_the_deadline(autojump_clock):
+    """A call ends when its time is over, wherever it is by then; without a slot unsent."""
+    exchange = Exchange(Nowhere(), slots=1, timeout=10)
+    call = Call("mark_read", "POST", httpx.URL("http://x/"), headers=[], body=b"{}", harmless=False)
+    ends: list[tuple[object, float]] = []
+
+    async def run() -> None:
+        outcome = await exchange.run(call)
+        ends.append((outcome, autojump_clock.current_time() - began))
+
+    began = autojump_clock.current_time()
+    async with trio.open_nursery() as callers:
+        callers.start_soon(run)
+        callers.start_soon(run)
+        await trio.sleep(4)
+        callers.start_soon(run)
+
+    assert set(ends) == {
+        (Silence.NOTHING_SENT, 10),
+        (Silence.NO_ANSWER, 10),
+        (Silence.NO_ANSWER, 14),
+    }
 
 
 async def test_a_caller_that_leaves_does_not_cancel_a_call_in_flight():
@@ -350,6 +364,19 @@ async def test_every_end_of_a_call_is_observed_once():
         ("send_message", "unknown"),
         ("mark_read", "cancelled"),
     ]
+
+
+async def test_a_backend_that_is_not_there_is_dialled_once():
+    """Trying again at once would only double what a dead backend costs."""
+    async with open_fake_backend() as gone:
+        settings = backend_settings(gone.url)
+
+    with structlog.testing.capture_logs() as events:
+        async with open_backend(settings) as backend:
+            with pytest.raises(BackendUnavailable):
+                await backend.members(ChatId(1))
+
+    assert [event["error"] for event in events] == ["ConnectError"]
 
 
 async def test_nothing_secret_is_logged_or_raised():

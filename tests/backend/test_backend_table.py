@@ -36,6 +36,8 @@ CHANGING: dict[str, Ask] = {
 EVERY = HARMLESS | CHANGING
 
 TOO_MUCH = b'{"a":"%b"}' % (b"x" * ANSWER_BYTES)
+READABLE = b'{"valid":true,"user":{"id":1},"members":[]}'
+"""An answer that every call would take."""
 
 UNUSABLE = {
     "redirect": http(302, b"", b"Location: http://127.0.0.1:1/"),
@@ -53,6 +55,7 @@ UNUSABLE = {
     "an endless number": http(200, b'{"a":' + b"1" * 5000 + b"}"),
     "deep nesting": http(200, b'{"a":' * 100_000),
     "too much": http(200, TOO_MUCH),
+    "too much after all was said": http(200, READABLE + b" " * ANSWER_BYTES),
     "too much, in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     + b"%x\r\n%b\r\n" % (len(TOO_MUCH), TOO_MUCH)
     + b"0\r\n\r\n",
@@ -183,20 +186,38 @@ async def _flood(stream: trio.abc.Stream) -> bool:
         await stream.send_all(b" " * 65536)
 
 
-@pytest.mark.parametrize("script", [_sleep, _drip, _drip_head, _flood])
+@pytest.mark.parametrize("script", [_sleep, _drip, _drip_head])
 @pytest.mark.parametrize(
     ("ask", "expected"),
     [(EVERY["members"], BackendUnavailable), (EVERY["send_message"], OutcomeUnknown)],
     ids=["members", "send_message"],
 )
 async def test_an_answer_that_never_ends_is_ended(script, ask, expected):
-    """Silence, drips of a head, drips of a body and floods all meet the deadline or the cap."""
+    """Silence, drips of a head and drips of a body all meet the deadline."""
     began = trio.current_time()
 
     error, _ = await _end_of(ask, script, seconds=0.2)
 
     assert type(error) is expected
     assert trio.current_time() - began < 2
+
+
+async def test_a_flood_is_cut_at_the_cap():
+    """An endless answer ends when it is too large, long before the deadline."""
+    with trio.fail_after(5):
+        error, _ = await _end_of(EVERY["send_message"], _flood, seconds=600)
+
+    assert type(error) is OutcomeUnknown
+
+
+async def test_every_answer_of_the_table_would_be_taken_were_it_right():
+    """The readable answer that the useless ones are made of is readable by every call."""
+    for ask in EVERY.values():
+        async with (
+            open_hostile_backend(says(http(200, READABLE))) as hostile,
+            open_backend(backend_settings(hostile.url)) as backend,
+        ):
+            assert await ask(backend)
 
 
 async def test_a_refusal_whose_words_never_come_is_still_a_refusal():

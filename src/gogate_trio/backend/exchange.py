@@ -57,7 +57,7 @@ class Answer:
 
     status: int
     body: bytes | None = attrs.field(repr=False)
-    """None when it could not be had: too large, encoded, cut short, too slow, a redirect."""
+    """None when it could not be had: too large, cut short, too slow."""
 
 
 class Silence(Enum):
@@ -131,9 +131,8 @@ class _Attempt:
                     endpoint=self.call.endpoint,
                     error=type(error).__name__,
                 )
-                # A refused connection will be refused again; an answer that broke off
-                # is an answer: it has its status.
-                if self.status is None and isinstance(error, _CUT):
+                # A refused connection will be refused again.
+                if isinstance(error, _CUT):
                     continue
             return
 
@@ -151,14 +150,15 @@ class _Attempt:
         response = await self.transport.handle_async_request(request)
         try:
             self.status = response.status_code
-            if _has_body_for_us(response):
-                self.body = await self._read(response)
+            self.body = await self._read(response)
         finally:
             await response.aclose()
 
     async def _read(self, response: httpx.Response) -> bytes | None:
         body = bytearray()
         size = 0
+        # Raw: we asked for the bare bytes (Accept-Encoding: identity), and what comes packed
+        # all the same stays so. A few kilobytes of gzip can be a gigabyte.
         async for part in response.aiter_raw():
             size += len(part)
             if size <= ANSWER_BYTES:
@@ -195,11 +195,3 @@ class _Body(httpx.AsyncByteStream):
 
 _CUT: Final = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 """How the end of a kept-alive connection looks to the one who uses it next."""
-
-
-def _has_body_for_us(response: httpx.Response) -> bool:
-    # We asked for the bare bytes (Accept-Encoding: identity); a few kilobytes of gzip can
-    # be a gigabyte. A redirect is not followed, so what it says is nothing to us.
-    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        return False
-    return response.is_success or response.is_error
