@@ -22,6 +22,7 @@ async def read_head(stream: trio.abc.ReceiveStream) -> tuple[Head, bytes] | Stat
     Raises ``trio.BrokenResourceError`` when the connection was reset.
     """
     reader = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+    received = 0
     while True:
         try:
             event = reader.next_event()
@@ -29,9 +30,15 @@ async def read_head(stream: trio.abc.ReceiveStream) -> tuple[Head, bytes] | Stat
             return HEAD_TOO_BIG if error.error_status_hint == _TOO_LARGE else BAD_REQUEST
         match event:
             case h11.NEED_DATA:
-                reader.receive_data(bytes(await stream.receive_some(_READ_BYTES)))
+                data = bytes(await stream.receive_some(_READ_BYTES))
+                received += len(data)
+                reader.receive_data(data)
             case h11.Request():
-                return _check(event, reader.trailing_data[0])
+                behind = reader.trailing_data[0]
+                # h11 minds the limit only while the head is incomplete.
+                if received - len(behind) > HEAD_BYTES:
+                    return HEAD_TOO_BIG
+                return _check(event, behind)
             case _:
                 return None
 
