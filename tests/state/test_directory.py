@@ -9,6 +9,7 @@ from gogate_trio.ids import UserId
 from gogate_trio.state.directory import Directory
 
 JO, AL, KIM = UserId(1), UserId(2), UserId(3)
+MAILBOXES = [f"mailbox {number}" for number in range(50)]
 
 
 def test_a_user_is_here_while_one_connection_is():
@@ -66,9 +67,9 @@ def test_what_was_reached_stays_as_it_was():
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 4), st.integers(1, 5))))
 def test_the_directory_is_a_multimap_with_a_version(steps):
     """After any comings and goings it holds exactly who is here, and every one was noticed."""
-    directory, here = Directory[tuple[int, int]](), {}
+    directory, here = Directory[str](), {}
     for comes, user, number in steps:
-        mailbox, version = (user, number), directory.version
+        mailbox, version = MAILBOXES[user * 10 + number], directory.version
         if comes is (mailbox in here.get(user, [])):
             continue
         if comes:
