@@ -155,6 +155,13 @@ class Target:
         under = (self.over_scenario or self.scenario, self.over_peer)
         return ratio(runs, (self.scenario, self.peer), under, self.metric)
 
+    def floor_itself(self, runs: Runs) -> float | None:
+        """What the floor grows by between the two scenarios: the kernel's share of the growth."""
+        if not self.over_scenario:
+            return None
+        over, under = (self.scenario, "floor"), (self.over_scenario, "floor")
+        return ratio(runs, over, under, self.metric)
+
 
 TARGETS = (
     Target("fan-out to 1,000, over the floor", "fanout-1000", 1.15, "floor"),

@@ -142,7 +142,11 @@ def _lines(points: Points) -> list[str]:
 
     out = scale.lines()
     for x in sorted({x for x, _ in every})[:: max(1, len(every) // len(points) // 8)]:
-        out.append(_text(across(x), HEIGHT - BOTTOM + 18, f"{x:,.4g}", "middle"))
+        out.append(
+            _text(
+                across(x), HEIGHT - BOTTOM + 18, f"{x:,.0f}" if x >= 100 else f"{x:.3g}", "middle"
+            )
+        )
     for peer, line in points.items():
         path = " ".join(f"{across(x):.1f},{scale.at(y):.1f}" for x, y in line)
         out.append(

@@ -50,6 +50,8 @@ def targets(runs: Runs) -> str:
         sound = figures.faults(runs, target.scenario, target.peer) == "0"
         verdict = "met" if reached <= target.bound and sound else "**missed**"
         verdict += "" if sound else " (faults)"
+        floor = target.floor_itself(runs)
+        verdict += f"; the floor itself {_number(floor)}" if floor else ""
         lines.append(f"| {target.says} | {target.bound:g} | {_number(reached)} | {verdict} |")
     return "\n".join(lines) + "\n"
 
