@@ -41,6 +41,20 @@ HANDSHAKE_SECONDS: Final = 10.0
 BACKLOG: Final = 4096
 """connections the kernel keeps until we accept them: Linux's own default ceiling (somaxconn)."""
 
+# ── TLS ──────────────────────────────────────────────────────────────────────
+
+TLS_LOOK_SECONDS: Final = 5.0
+"""seconds between two looks at the certificate's files. Two looks must agree before a change
+is believed, so a new certificate serves after five to ten seconds, or at once on SIGHUP."""
+
+TLS_RENEWAL_SECONDS: Final = 86_400.0
+"""seconds after which the context, and with it the key of session tickets, is made anew even
+if the files are the same: whoever steals one decrypts a day of old TLS 1.2 clients. As in Go."""
+
+TLS_EXPIRY_SECONDS: Final = 14 * 86_400.0
+"""seconds before its end from which a certificate is warned of: common tools renew 30 days
+before, so two weeks of trying have failed by then."""
+
 # ── what waits for a client ──────────────────────────────────────────────────
 
 OUTBOX_FRAMES: Final = 256
@@ -91,6 +105,21 @@ KNOWN_MESSAGES: Final = 100_000
 
 RATE_KEYS: Final = 100_000
 """users or addresses whose pace is remembered, for each rate (about 10 MB)."""
+
+SESSIONS: Final = 100_000
+"""sessions of one node that are remembered; the one longest without a connection goes first."""
+
+OUTCOMES: Final = 256
+"""commands of one session whose outcome is remembered, beside those under way."""
+
+OUTCOME_SECONDS: Final = 300.0
+"""seconds for which a repeated command id gets its first outcome again."""
+
+COMMAND_ID_CHARACTERS: Final = 64
+"""characters of a command's id. A UUID has 36."""
+
+HISTORY_BYTES: Final = 64 * 1024 * 1024
+"""bytes of event texts in the resume window of a node. 10,000 events of 6 KiB fit."""
 
 # ── flooding ─────────────────────────────────────────────────────────────────
 

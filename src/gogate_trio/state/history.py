@@ -1,0 +1,138 @@
+"""What was published lately: the window out of which a reconnecting client is brought up to date.
+
+Offsets count up by one with every durable publication of one epoch. A position names an
+epoch and an offset; under another epoch the offset means nothing. The window is bounded in
+time, in events and in bytes; what has left it can only be fetched from the backend.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+import attrs
+
+from gogate_trio.ids import ChatId, UserId
+
+_POSITION: Final = re.compile(r"([0-9a-z]{1,32})-([0-9]{1,18})")
+
+
+@attrs.frozen
+class Position:
+    """Where in the stream a client is: everything up to ``offset`` has been seen."""
+
+    epoch: str
+    """1 to 32 digits and lower-case letters."""
+    offset: int
+
+    def __str__(self) -> str:
+        """Return the opaque word a client is given."""
+        return f"{self.epoch}-{self.offset}"
+
+    @classmethod
+    def read(cls, text: str) -> Position | None:
+        """Read what a client gives back, or None when it is no position."""
+        match = _POSITION.fullmatch(text)
+        return cls(match[1], int(match[2])) if match else None
+
+
+@attrs.frozen(eq=False)
+class Entry:
+    """One durable publication, as the window keeps it."""
+
+    offset: int
+    text: bytes
+    """The event, one JSON document, without its position."""
+    audience: Mapping[UserId, str]
+    chat_id: ChatId | None
+    """Whose membership decides whether it may still be seen; None for the audience alone."""
+    at: float
+    """When it came, in the seconds of the clock the window is given."""
+
+
+@attrs.frozen
+class Window:
+    """The bounds of a history."""
+
+    seconds: float
+    events: int
+    size: int
+    """bytes of event texts"""
+
+
+class History:
+    """The window of one node. Time is an argument and never goes back."""
+
+    def __init__(self, epoch: str, window: Window) -> None:
+        """``epoch``: a word no earlier history of this stream had."""
+        self._window = window
+        self._entries: deque[Entry] = deque()
+        self._size = 0
+        self._floor = 0
+        self.epoch = epoch
+        self.head = 0
+        """The offset of the newest event that has been published; 0 before the first."""
+
+    def __len__(self) -> int:
+        """Return how many events are kept."""
+        return len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of event texts that are kept."""
+        return self._size
+
+    @property
+    def position(self) -> Position:
+        """Where somebody is who has seen everything."""
+        return Position(self.epoch, self.head)
+
+    def begin(self, epoch: str, head: int = 0) -> None:
+        """Begin another epoch: all earlier positions are void."""
+        self.epoch = epoch
+        self.head = self._floor = head
+        self._entries.clear()
+        self._size = 0
+
+    def append(self, entry: Entry) -> None:
+        """Keep an event. Its offset must be above the head."""
+        self.head = entry.offset
+        self._entries.append(entry)
+        self._size += len(entry.text)
+        self._trim(entry.at)
+
+    def covers(self, position: Position, now: float) -> bool:
+        """Whether everything after a position is still here."""
+        if position.epoch != self.epoch or position.offset > self.head:
+            return False
+        self._trim(now)
+        return position.offset >= self._floor
+
+    def after(self, offset: int) -> Iterator[Entry]:
+        """Yield what came after an offset, oldest first. Nothing may be appended meanwhile."""
+        return islice(self._entries, self._index_after(offset), None)
+
+    def _index_after(self, offset: int) -> int:
+        """Return the index of the first entry after an offset, by bisection."""
+        low, high = 0, len(self._entries)
+        while low < high:
+            middle = (low + high) // 2
+            if self._entries[middle].offset <= offset:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _trim(self, now: float) -> None:
+        window, entries = self._window, self._entries
+        while entries and (
+            len(entries) > window.events
+            or self._size > window.size
+            or now - entries[0].at > window.seconds
+        ):
+            gone = entries.popleft()
+            self._size -= len(gone.text)
+            self._floor = gone.offset

@@ -1,0 +1,151 @@
+"""What survives a reconnect: a client's session, and the outcomes of its commands.
+
+A session begins with an ``auth`` that asks for it and ends some time after its last
+connection. It belongs to one user. In it, a command's id names one command: its first
+outcome is kept for a while and given again to whoever asks again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from enum import Enum
+from typing import Generic, TypeVar
+
+import attrs
+
+from gogate_trio.ids import UserId
+from gogate_trio.limits import OUTCOME_SECONDS, OUTCOMES, SESSIONS
+from gogate_trio.state.history import Position
+
+CommandId = str | int
+
+O = TypeVar("O")  # noqa: E741 - the outcome
+W = TypeVar("W")
+
+
+class Claim(Enum):
+    """Whose turn it is with a command id."""
+
+    MINE = "do it, then settle it"
+    JOINED = "somebody is at it; the outcome will be told"
+
+
+@attrs.define(eq=False)
+class _Kept(Generic[O, W]):
+    at: float
+    outcome: O | None = None
+    waiters: list[W] = attrs.field(factory=list)
+
+
+class Outcomes(Generic[O, W]):
+    """The outcomes of one session's commands; bounded in number and in time.
+
+    ``O`` is an outcome, ``W`` somebody who waits for one.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[CommandId, _Kept[O, W]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many commands are remembered."""
+        return len(self._kept)
+
+    def claim(self, command_id: CommandId, waiter: W, now: float) -> Claim | O:
+        """Return the outcome if there is one; else join whoever is at it, or go ahead."""
+        self._forget(now)
+        kept = self._kept.get(command_id)
+        if kept is None:
+            self._kept[command_id] = _Kept(now)
+            return Claim.MINE
+        if kept.outcome is None:
+            kept.waiters.append(waiter)
+            return Claim.JOINED
+        return kept.outcome
+
+    def settle(self, command_id: CommandId, outcome: O, now: float) -> list[W]:
+        """Keep the outcome of a claimed command; return who has joined meanwhile."""
+        kept = self._kept.pop(command_id)
+        self._kept[command_id] = _Kept(now, outcome)
+        return kept.waiters
+
+    def release(self, command_id: CommandId) -> list[W]:
+        """Nothing has happened: let the id be claimed again. Return who has joined."""
+        return self._kept.pop(command_id).waiters
+
+    def _forget(self, now: float) -> None:
+        """Drop what is too old, and the oldest beyond the bound; never what is under way."""
+        while self._kept:
+            command_id, oldest = next(iter(self._kept.items()))
+            is_due = now - oldest.at > OUTCOME_SECONDS or len(self._kept) >= OUTCOMES
+            if oldest.outcome is None or not is_due:
+                return
+            del self._kept[command_id]
+
+
+@attrs.define(eq=False)
+class Session(Generic[O, W]):
+    """One client over all its connections."""
+
+    session_id: str
+    user_id: UserId
+    outcomes: Outcomes[O, W] = attrs.field(factory=Outcomes, repr=False)
+    connections: int = 0
+    """Connections it has right now."""
+    told_to: int = 0
+    """The offset of the newest durable event that was offered to one of them."""
+    left_at: Position | None = None
+    """The head of the stream when its last connection ended."""
+    left_time: float = 0.0
+    """When that was."""
+
+
+class Sessions(Generic[O, W]):
+    """The sessions of one node; bounded in number, and in time once nobody is connected."""
+
+    def __init__(self, window: float) -> None:
+        """``window``: seconds a session lives on without a connection."""
+        self._window = window
+        self._here: dict[str, Session[O, W]] = {}
+        self._away: OrderedDict[str, Session[O, W]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many sessions there are."""
+        return len(self._here) + len(self._away)
+
+    def open(self, user_id: UserId, now: float) -> Session[O, W]:
+        """Begin a session with one connection."""
+        self._forget(now)
+        session = Session[O, W](secrets.token_urlsafe(16), user_id, connections=1)
+        self._here[session.session_id] = session
+        return session
+
+    def resume(self, session_id: str, user_id: UserId, now: float) -> Session[O, W] | None:
+        """Add a connection to a session of this user; None when there is none."""
+        self._forget(now)
+        session = self._here.get(session_id) or self._away.get(session_id)
+        if session is None or session.user_id != user_id:
+            return None
+        self._away.pop(session_id, None)
+        self._here[session_id] = session
+        session.connections += 1
+        return session
+
+    def leave(self, session: Session[O, W], head: Position, told_to: int, now: float) -> None:
+        """Take a connection out, that has been told everything for it up to ``told_to``."""
+        session.connections -= 1
+        session.told_to = max(session.told_to, told_to)
+        if session.connections:
+            return
+        session.left_at = head
+        session.left_time = now
+        del self._here[session.session_id]
+        self._away[session.session_id] = session
+
+    def _forget(self, now: float) -> None:
+        """Drop the sessions that nobody came back for, and the oldest such beyond the bound."""
+        while self._away:
+            session_id, oldest = next(iter(self._away.items()))
+            if now - oldest.left_time <= self._window and len(self) < SESSIONS:
+                return
+            del self._away[session_id]
