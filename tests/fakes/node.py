@@ -23,9 +23,11 @@ from fakes.settings import backend_settings
 from gogate_trio.app import Serving, run_node
 from gogate_trio.config import (
     AdmissionSettings,
+    AuthSettings,
     DrainSettings,
     ListenSettings,
     MembershipSettings,
+    OriginSettings,
     RateSettings,
     Settings,
     WebSocketSettings,
@@ -48,6 +50,12 @@ NO_RATES = RateSettings(
 
 CONTROL_RATE = RateSettings(messages=None, typing=None, reactions=None, reads=None, auth=None)
 """No rates but the one for pings and pongs."""
+
+NO_CAPS = AdmissionSettings(per_user=0)
+"""One user may stand for a crowd."""
+
+ANY_HOST = OriginSettings()
+"""The defaults: these clients name no origin."""
 
 
 @attrs.frozen
@@ -74,6 +82,7 @@ async def open_node(
     drain_timeout: float = 5.0,
     max_calls: int = 64,
     rates: RateSettings = NO_RATES,
+    auth: AuthSettings | None = None,
     **websocket: Any,
 ) -> AsyncIterator[Node]:
     """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
@@ -84,7 +93,9 @@ async def open_node(
         listen=ListenSettings(host="127.0.0.1", port=0),
         backend=backend_settings(fake.url, max_calls=max_calls, timeout=30.0),
         websocket=WebSocketSettings(**websocket),
-        admission=AdmissionSettings(per_user=0),
+        auth=auth or AuthSettings(),
+        admission=admission,
+        origins=origins,
         rates=rates,
         membership=MembershipSettings(),
         drain=DrainSettings(timeout=drain_timeout),
