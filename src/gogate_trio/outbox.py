@@ -25,7 +25,7 @@ _RESERVE = 2
 
 
 class Outbox:
-    """What waits for one client. ``hang_up`` is called, at most once, when it cannot go on."""
+    """What waits for one client. ``hang_up`` is called when it cannot go on; the first counts."""
 
     __slots__ = (
         "_bytes",
@@ -103,7 +103,8 @@ class Outbox:
         A checkpoint only when it waits; cancelled, nothing was queued.
         """
         while self._open and self._is_full(data, 1):
-            self._room = self._room or trio.Event()
+            if self._room is None:
+                self._room = trio.Event()
             await self._room.wait()
         if not self._open:
             raise trio.BrokenResourceError
