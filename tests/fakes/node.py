@@ -83,6 +83,8 @@ async def open_node(
     max_calls: int = 64,
     rates: RateSettings = NO_RATES,
     auth: AuthSettings | None = None,
+    admission: AdmissionSettings = NO_CAPS,
+    origins: OriginSettings = ANY_HOST,
     **websocket: Any,
 ) -> AsyncIterator[Node]:
     """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
