@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 
 import attrs
 import trio
@@ -29,6 +30,7 @@ from gogate_trio.server.connection import House
 from gogate_trio.server.heartbeat import sweep
 from gogate_trio.server.listener import Listener, Server, open_listener
 from gogate_trio.server.pages import PAGES, Page
+from gogate_trio.server.tls import ON_REQUEST, Tls
 from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.ratelimit import Rate
@@ -38,6 +40,10 @@ _log = get_logger(__name__)
 
 _CALLS_SHARE = 0.75
 """the share of DRAIN_TIMEOUT that calls in flight may take; the rest is for goodbyes"""
+
+
+Reload = Callable[[], Awaitable[None]]
+"""Reads something of the operator's again; keeps what there was when that is no good."""
 
 
 @attrs.frozen
@@ -55,32 +61,45 @@ async def serve(
     pages: Mapping[str, Page] | None = None,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a node until SIGTERM or SIGINT, drain it, and return.
+    """Run a node until SIGTERM or SIGINT, drain it, and return; SIGHUP reloads.
 
     A second signal ends it at once. ``pages`` are served beside the gateway's own.
     ``started`` means that clients are welcome now. Raises ``OperatorError`` when the port
-    cannot be had.
+    or the certificate cannot be had.
     """
     stop = trio.Event()
+    reloads: list[Reload] = []
     # The receiver outside: its reader must be gone before it closes, also when we fail.
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
         async with trio.open_nursery() as signals:
-            signals.start_soon(_obey_signals, received, stop, signals.cancel_scope)
-            await run_node(settings, stop, pages=pages, task_status=task_status)
+            signals.start_soon(_obey_signals, received, stop, reloads, signals)
+            await run_node(settings, stop, pages=pages, reloads=reloads, task_status=task_status)
             signals.cancel_scope.cancel()
 
 
 async def _obey_signals(
-    received: AsyncIterator[int], stop: trio.Event, everything: trio.CancelScope
+    received: AsyncIterator[int], stop: trio.Event, reloads: list[Reload], signals: trio.Nursery
 ) -> None:
     async for number in received:
         name = signal.Signals(number).name
+        if number == signal.SIGHUP:
+            _log.info("reloading", parts=len(reloads))
+            for reload in reloads:
+                signals.start_soon(_reload, reload)
+            continue
         if stop.is_set():
             _log.warning("stopping_at_once", signal=name)
-            everything.cancel()
+            signals.cancel_scope.cancel()
             return
         _log.info("draining", signal=name)
         stop.set()
+
+
+async def _reload(reload: Reload) -> None:
+    try:
+        await reload()
+    except Exception:  # noqa: BLE001 - the fence: nothing that is reloaded is worth the node
+        _log.exception("reload_failed")
 
 
 async def run_node(
@@ -88,10 +107,15 @@ async def run_node(
     stop: trio.Event,
     *,
     pages: Mapping[str, Page] | None = None,
+    reloads: list[Reload] | None = None,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a node until ``stop`` is set, then drain it and return. Cancelled, it cuts everyone."""
+    """Run a node until ``stop`` is set, then drain it and return. Cancelled, it cuts everyone.
+
+    What it can reload it appends to ``reloads``, for its caller to call.
+    """
     metrics = Metrics()
+    tls = Tls(settings.tls) if settings.tls.cert else None
     directory = Directory[Outbox]()
     admission = Admission(find_caps(settings.admission))
     throttle = Throttle(_paces(settings.rates))
@@ -107,10 +131,14 @@ async def run_node(
         broker = MemoryBroker(hub, metrics)
         router = Router(backend, membership, broker, supervisor, metrics, throttle)
         house = House(settings, router.handle, directory, admission, throttle, calls, metrics)
+        if tls is not None:
+            supervisor.start_soon(tls.watch)
+            if reloads is not None:
+                reloads.append(partial(tls.reload, ON_REQUEST))
         supervisor.start_soon(hub.run)
         supervisor.start_soon(sweep, house.connections, settings.websocket)
         async with trio.open_nursery() as connections:
-            server = Server(house, {**PAGES, **(pages or {})})
+            server = Server(house, {**PAGES, **(pages or {})}, tls)
             async with trio.open_nursery() as listening:
                 await listening.start(_listen, listener, server, connections)
                 _settle_memory()

@@ -18,6 +18,8 @@ class Metrics:
     """sockets past the upgrade and not yet gone"""
     accepted: int = 0
     """sockets accepted"""
+    tls_failed: int = 0
+    """sockets with which no TLS handshake succeeded"""
     refused: Counter[int] = attrs.field(factory=Counter)
     """requests answered with an HTTP error, by status"""
     turned_away: Counter[str] = attrs.field(factory=Counter)

@@ -50,6 +50,9 @@ class Status:
 
 
 BAD_REQUEST: Final = Status(400, "Bad Request", "This is no request this server understands.")
+SPEAK_TLS: Final = Status(
+    400, "Bad Request", "This port speaks TLS: use https:// or wss:// in place of http:// or ws://."
+)
 TIMED_OUT: Final = Status(408, "Request Timeout", "The request took too long to arrive.")
 FORBIDDEN: Final = Status(403, "Forbidden", "Pages of this origin may not connect.")
 NOT_FOUND: Final = Status(404, "Not Found", "There is nothing here. The WebSocket is at /ws.")

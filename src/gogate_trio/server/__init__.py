@@ -3,6 +3,8 @@
 - ``listener``: sockets, accept, one task per client, drain.
 - ``capacity``: how many sockets this process may hold.
 - ``wire``: one accepted TCP socket as a trio stream.
+- ``tls``: the certificate in force and its successors; ``certificate``: reads and judges one;
+  ``tlswire``: a wire with TLS on it.
 - ``door``: reads the HTTP head; a page is answered, a WebSocket goes on.
 - ``pages``: what the HTTP pages say.
 - ``transport``: the stream handed to trio-websocket.

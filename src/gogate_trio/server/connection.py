@@ -30,6 +30,7 @@ from gogate_trio.protocol.frames import close_frame, text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, opening
 from gogate_trio.protocol.refusals import Refusal
+from gogate_trio.server.tlswire import TlsWire
 from gogate_trio.server.transport import Transport
 from gogate_trio.server.wire import Wire
 from gogate_trio.server.writer import write
@@ -251,7 +252,7 @@ class Connection:
             self.outbox.finish(self._last_words(hangup), drop_waiting=hangup is close.SLOW_CONSUMER)
             await self._written.wait()
         if flushing.cancelled_caught:
-            if isinstance(self._stream, Wire):
+            if isinstance(self._stream, Wire | TlsWire):
                 self._stream.abort()
             return
         await see_off(self._stream)

@@ -37,12 +37,17 @@ from gogate_trio.protocol.origins import ANY, OriginPolicy, OriginRule
 from gogate_trio.server.connection import Connection, House, see_off
 from gogate_trio.server.door import read_head
 from gogate_trio.server.pages import Page, find, render
+from gogate_trio.server.tls import Tls
+from gogate_trio.server.tlswire import TlsWire
 from gogate_trio.server.wire import Wire
 from gogate_trio.state.admission import Full, Ticket
 
 _log = get_logger(__name__)
 
 WEBSOCKET_PATH: Final = b"/ws"
+
+Read = tuple[Head, bytes] | Status | None
+"""The head and what came behind it; why it is refused; or None: there is nobody to answer."""
 
 
 class Listener(trio.abc.Listener[Wire]):
@@ -106,7 +111,9 @@ def _bound(host: str, port: int) -> socket.socket:
 class Server:
     """Welcomes clients: answers pages, and gives WebSockets their connection."""
 
-    def __init__(self, house: House, pages: Mapping[str, Page]) -> None:
+    def __init__(self, house: House, pages: Mapping[str, Page], tls: Tls | None) -> None:
+        """``tls`` shakes hands with everybody before the first word; None: nobody is asked to."""
+        self._tls = tls
         self._house = house
         self._pages = pages
         self._origins = origin_policy(house.settings.origins)
@@ -143,25 +150,25 @@ class Server:
             return
         self._turning_away += 1
         try:
-            read = await self._read(wire, LINGER_SECONDS)
+            stream, read = await self._read(wire, LINGER_SECONDS)
             if isinstance(read, tuple):
                 read = UNAVAILABLE if read[0].path == WEBSOCKET_PATH else read
-            await self._answer_page(wire, read)
+            await self._answer_page(stream, read)
         finally:
             self._turning_away -= 1
 
     async def _attend(self, wire: Wire, ticket: Ticket) -> None:
-        read = await self._read(wire, HANDSHAKE_SECONDS)
+        stream, read = await self._read(wire, HANDSHAKE_SECONDS)
         if not isinstance(read, tuple) or read[0].path != WEBSOCKET_PATH:
-            await self._answer_page(wire, read)
+            await self._answer_page(stream, read)
             return
         head, behind = read
         fault = self._fault_of(head, wire.peer, ticket)
         if fault is not None:
-            await self._answer(wire, fault, with_body=head.method != b"HEAD")
+            await self._answer(stream, fault, with_body=head.method != b"HEAD")
             return
         number = ConnectionId(next(self._numbers))
-        await Connection(number, wire, self._house, ticket).run(head, behind)
+        await Connection(number, stream, self._house, ticket).run(head, behind)
 
     def _fault_of(self, head: Head, peer: str, ticket: Ticket) -> Status | None:
         """Why this request may not become a WebSocket, if anything."""
@@ -178,30 +185,48 @@ class Server:
         self._house.metrics.turned_away[full.value] += 1
         return UNAVAILABLE
 
-    async def _read(self, wire: Wire, within: float) -> tuple[Head, bytes] | Status | None:
+    async def _read(self, wire: Wire, within: float) -> tuple[Wire | TlsWire, Read]:
+        """Read the head, in TLS where that is spoken; and the stream on which to answer it."""
+        stream: Wire | TlsWire = wire
+        if self._tls is not None:
+            deadline = trio.current_time() + within
+            secured = await self._secure(wire, self._tls, within)
+            if not isinstance(secured, TlsWire):
+                return wire, secured
+            stream, within = secured, deadline - trio.current_time()
         try:
             with trio.move_on_after(within):
-                return await read_head(wire)
+                return stream, await read_head(stream)
         except trio.BrokenResourceError:
-            return None
-        return TIMED_OUT
+            return stream, None
+        return stream, TIMED_OUT
 
-    async def _answer_page(self, wire: Wire, read: tuple[Head, bytes] | Status | None) -> None:
+    async def _secure(self, wire: Wire, tls: Tls, within: float) -> TlsWire | Status | None:
+        secured: TlsWire | Status | None = None
+        with trio.move_on_after(within):
+            secured = await tls.shake_hands(wire)
+        if not isinstance(secured, TlsWire):
+            self._house.metrics.tls_failed += 1
+        return secured
+
+    async def _answer_page(self, stream: Wire | TlsWire, read: Read) -> None:
         if isinstance(read, Status):
-            await self._answer(wire, read)
+            await self._answer(stream, read)
         elif read is not None:
             head, _behind = read
-            await self._answer(wire, find(head, self._pages), with_body=head.method != b"HEAD")
+            await self._answer(stream, find(head, self._pages), with_body=head.method != b"HEAD")
 
-    async def _answer(self, wire: Wire, answer: Page | Status, *, with_body: bool = True) -> None:
+    async def _answer(
+        self, stream: Wire | TlsWire, answer: Page | Status, *, with_body: bool = True
+    ) -> None:
         if isinstance(answer, Status):
             self._house.metrics.refused[answer.code] += 1
         with trio.move_on_after(LINGER_SECONDS):
             try:
-                await wire.send_all(render(answer, with_body=with_body))
+                await stream.send_all(render(answer, with_body=with_body))
             except trio.BrokenResourceError:
                 return
-            await see_off(wire)
+            await see_off(stream)
 
 
 def origin_policy(settings: OriginSettings) -> OriginPolicy:
