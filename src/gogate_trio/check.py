@@ -7,8 +7,10 @@ nothing: a made-up token is validated, the members of chat 1 are asked for.
 from __future__ import annotations
 
 import socket
+import stat
 import time
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -18,12 +20,14 @@ import trio
 from gogate_trio.backend.rest import open_backend
 from gogate_trio.errors import BackendError, BackendRejected, OperatorError
 from gogate_trio.ids import ChatId
+from gogate_trio.server.certificate import read_certificate
+from gogate_trio.server.tls import date_of, doubt_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gogate_trio.backend.base import Backend
-    from gogate_trio.config import ConfigError, Settings
+    from gogate_trio.config import ConfigError, Settings, TlsSettings
 
 PLACEHOLDER_KEY: Final = "your_secure_random_key_here"
 """The example of the integration guide."""
@@ -93,6 +97,35 @@ def review(settings: Settings) -> Iterator[Finding]:
             "is less than BACKEND_TIMEOUT: a slow backend locks every client out",
             "raise it, or lower BACKEND_TIMEOUT",
         )
+    key_files = {
+        "INTERNAL_API_KEY_FILE": settings.backend.internal_api_key_file,
+        "TLS_KEY": settings.tls.key,
+    }
+    for name, path in key_files.items():
+        if path and _is_open_to_all(path):
+            advice = "take it away: chmod o-rwx"
+            yield Finding(name, State.WARNING, "everybody on this machine may read it", advice)
+    if settings.tls.cert:
+        yield _examine_certificate(settings.tls)
+
+
+def _is_open_to_all(path: str) -> bool:
+    try:
+        return bool(Path(path).stat().st_mode & stat.S_IROTH)
+    except OSError:
+        # That it cannot be read at all is said elsewhere.
+        return False
+
+
+def _examine_certificate(tls: TlsSettings) -> Finding:
+    name = "TLS_CERT"
+    try:
+        certificate = read_certificate(tls)
+    except OperatorError as error:
+        return Finding(name, State.FAILED, str(error), "the gateway would not start")
+    if doubt := doubt_about(certificate):
+        return Finding(name, State.WARNING, doubt, "get a new one; it is taken without a restart")
+    return Finding(name, State.OK, f"good until {date_of(certificate)}")
 
 
 async def probe(settings: Settings) -> list[Finding]:

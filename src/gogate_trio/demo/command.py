@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,7 @@ async def run_demo(
 ) -> None:
     """Serve backend and gateway until a signal; starts with the gateway's port."""
     origins: set[str] = set()
+    hangup = signal.getsignal(signal.SIGHUP)
     async with trio.open_nursery() as backend:
         url = await backend.start(
             partial(
@@ -97,6 +99,8 @@ async def run_demo(
             serving = await gateway.start(
                 partial(app.serve, settings, pages=assets.pages(url, epoch=store.epoch))
             )
+            # The gateway takes it for "reload"; a demo ends with the terminal it began in.
+            signal.signal(signal.SIGHUP, hangup)
             origins.update(f"http://{host}:{serving.port}" for host in (LOOPBACK, "localhost"))
             sys.stdout.write(await _welcome(store, serving.port, url))
             sys.stdout.flush()

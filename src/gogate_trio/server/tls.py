@@ -100,7 +100,7 @@ class Tls:
     def _take(self, certificate: Certificate, *, cause: str) -> None:
         self._certificate = certificate
         self._renew_at = trio.current_time() + TLS_RENEWAL_SECONDS
-        _log.info("tls_certificate_loaded", cause=cause, expires=_date(certificate.expires_at))
+        _log.info("tls_certificate_loaded", cause=cause, expires=date_of(certificate))
         if doubt := doubt_about(certificate):
             _log.warning("tls_certificate_doubtful", reason=doubt)
 
@@ -127,13 +127,16 @@ def doubt_about(certificate: Certificate) -> str:
     return f"it expires in {left / 86_400:.1f} days" if left < TLS_EXPIRY_SECONDS else ""
 
 
+def date_of(certificate: Certificate) -> str | None:
+    """Return the day a certificate ends, if that is known."""
+    if certificate.expires_at is None:
+        return None
+    return datetime.fromtimestamp(certificate.expires_at, UTC).strftime("%Y-%m-%d")
+
+
 def _look_at(path: str) -> tuple[int, ...] | None:
     try:
         found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _date(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
