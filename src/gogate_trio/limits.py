@@ -74,8 +74,9 @@ WRITE_WAIT of 10 s a client must take 1.6 kB/s."""
 LINGER_SECONDS: Final = 2.0
 """seconds a closing connection waits for the peer's close frame and end of stream."""
 
-LINGER_BYTES: Final = 1024 * 1024
-"""bytes read and thrown away in that time, so that the peer sees our close frame and no RST."""
+LINGER_BYTES: Final = 16 * 1024 * 1024
+"""bytes read and thrown away in that time, so that the peer sees our close frame and no RST:
+the rest of a file that somebody took for a message. It takes about 5 ms."""
 
 # ── what waits for the backend ───────────────────────────────────────────────
 
