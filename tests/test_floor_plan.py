@@ -21,7 +21,7 @@ FLOORS = [
     ("state", ["state"]),
     ("edges", ["config", "log", "metrics", "outbox"]),
     ("adapters", ["backend", "broker"]),
-    ("house", ["hub", "calls", "router"]),
+    ("house", ["hub", "calls", "keeper", "router"]),
     ("server", ["server"]),
     ("roof", ["app"]),
     ("guest", ["demo"]),

@@ -21,6 +21,8 @@ from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.hub import Hub
+from gogate_trio.keeper import Keeper
+from gogate_trio.limits import HISTORY_BYTES
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
@@ -33,6 +35,7 @@ from gogate_trio.server.pages import PAGES, Page
 from gogate_trio.server.tls import ON_REQUEST, Tls
 from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
+from gogate_trio.state.history import History, Window, new_epoch
 from gogate_trio.state.ratelimit import Rate
 from gogate_trio.state.throttle import Throttle
 
@@ -124,13 +127,27 @@ async def run_node(
         open_backend(settings.backend) as backend,
         trio.open_nursery() as supervisor,
     ):
-        hub = Hub(directory, metrics)
+        window = Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
+        history = History(new_epoch(), window)
+        hub = Hub(directory, history, metrics)
         calls = Calls(supervisor, metrics)
         ttl, stale = settings.membership.ttl, settings.membership.stale
         membership = MembershipCache(backend, supervisor, ttl=ttl, stale=stale)
         broker = MemoryBroker(hub, metrics)
-        router = Router(backend, membership, broker, supervisor, metrics, throttle)
-        house = House(settings, router.handle, directory, admission, throttle, calls, metrics)
+        keeper = Keeper(backend, settings.auth, metrics=metrics)
+        router = Router(backend, membership, broker, supervisor, metrics, throttle, keeper)
+        house = House(
+            settings,
+            router.handle,
+            directory,
+            admission,
+            throttle,
+            calls,
+            metrics,
+            greet=keeper.greet,
+            forget=keeper.forget,
+        )
+        supervisor.start_soon(keeper.run)
         if tls is not None:
             supervisor.start_soon(tls.watch)
             if reloads is not None:

@@ -7,7 +7,7 @@ consecutive events of one audience are joined, so that a burst costs one write a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 import trio
@@ -17,8 +17,10 @@ from gogate_trio.ids import UserId
 from gogate_trio.limits import HUB_INBOX, JOINED_BYTES, JOINED_FRAMES, SENDS_PER_TURN
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.protocol.codec import with_position
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.state.directory import Directory
+from gogate_trio.state.history import Entry, History, Position
 
 _KEPT_AUDIENCES = 4096
 """audiences whose outboxes are kept ready between publications; all are dropped beyond it"""
@@ -30,14 +32,17 @@ class _Reached:
 
     audience: Mapping[UserId, str]
     version: int
-    outboxes: tuple[Outbox, ...]
+    plain: tuple[Outbox, ...]
+    placed: tuple[Outbox, ...]
+    """Those of clients that want to know each event's position."""
 
 
 class Hub:
     """One node's fan-out. ``run`` must be running for anything to arrive."""
 
-    def __init__(self, directory: Directory[Outbox], metrics: Metrics) -> None:
+    def __init__(self, directory: Directory[Outbox], history: History, metrics: Metrics) -> None:
         self._directory = directory
+        self._history = history
         self._metrics = metrics
         self._inbox, self._queue = trio.open_memory_channel[Publication](HUB_INBOX)
         self._reached: dict[int, _Reached] = {}
@@ -79,37 +84,80 @@ class Hub:
                 return
 
     async def _deliver(self, run: list[Publication]) -> None:
-        """Offer consecutive publications of one audience to all of its outboxes."""
+        """Offer consecutive publications of one audience to all of its outboxes.
+
+        What is in the history when a client joins, it gets out of the history; what is
+        offered later, from here. So remembering a publication and finding its outboxes must
+        not be torn apart by a checkpoint.
+        """
         first = run[0]
+        if first.is_durable:
+            self._remember(run)
+        reached = self._reach(first.audience)
+        own = () if first.except_user is None else self._directory.of(first.except_user)
         data = b"".join([text_frame(publication.text) for publication in run])
-        frames = len(run)
-        outboxes = self._outboxes_of(first)
+        await self._offer(reached.plain, data, run, own)
+        if reached.placed:
+            data = b"".join([text_frame(self._placed(publication)) for publication in run])
+            await self._offer(reached.placed, data, run, own)
+
+    async def _offer(
+        self,
+        outboxes: tuple[Outbox, ...],
+        data: bytes,
+        run: list[Publication],
+        own: Collection[Outbox],
+    ) -> None:
+        if own:
+            outboxes = tuple(outbox for outbox in outboxes if outbox not in own)
+        frames, is_durable, offset = len(run), run[0].is_durable, run[-1].offset
         self._metrics.deliveries += len(outboxes) * frames
         for begin in range(0, len(outboxes), SENDS_PER_TURN):
             if begin:
                 await trio.lowlevel.checkpoint()
             turn = outboxes[begin : begin + SENDS_PER_TURN]
-            if first.is_durable:
+            if is_durable:
                 for outbox in turn:
                     outbox.offer(data, frames)
+                    outbox.told_to = offset
             else:
                 for outbox in turn:
                     outbox.offer_ephemeral(data, frames)
 
-    def _outboxes_of(self, publication: Publication) -> tuple[Outbox, ...]:
-        audience = publication.audience
+    def _remember(self, run: list[Publication]) -> None:
+        now = trio.current_time()
+        for publication in run:
+            self._history.append(
+                Entry(
+                    publication.offset,
+                    publication.text,
+                    publication.audience,
+                    publication.chat_id,
+                    now,
+                )
+            )
+
+    def _placed(self, publication: Publication) -> bytes:
+        if not publication.is_durable:
+            return publication.text
+        position = Position(self._history.epoch, publication.offset)
+        return with_position(publication.text, str(position))
+
+    def _reach(self, audience: Mapping[UserId, str]) -> _Reached:
         reached = self._reached.get(id(audience))
         if reached is None or reached.version != self._directory.version:
             if len(self._reached) >= _KEPT_AUDIENCES:
                 self._reached.clear()
             outboxes = self._directory.reach(audience.keys())
             # The audience is kept with it, so that its id cannot be another's.
-            reached = _Reached(audience, self._directory.version, outboxes)
+            reached = _Reached(
+                audience,
+                self._directory.version,
+                plain=tuple(outbox for outbox in outboxes if not outbox.wants_positions),
+                placed=tuple(outbox for outbox in outboxes if outbox.wants_positions),
+            )
             self._reached[id(audience)] = reached
-        if publication.except_user is None:
-            return reached.outboxes
-        own = self._directory.of(publication.except_user)
-        return tuple(outbox for outbox in reached.outboxes if outbox not in own)
+        return reached
 
 
 def _runs(publications: Iterator[Publication]) -> Iterator[list[Publication]]:

@@ -38,5 +38,7 @@ class Metrics:
     """ephemeral events not queued for a connection that had fallen behind, or for a full hub"""
     lost_audiences: int = 0
     """stored messages whose members could not be learnt: only the sender was told"""
+    rechecks: Counter[str] = attrs.field(factory=Counter)
+    """tokens in use that the backend was asked about again, by what it said"""
     bugs: int = 0
     """exceptions that should not be: each is logged once"""

@@ -41,6 +41,8 @@ class Outbox:
         "hang_up",
         "progress_at",
         "shed",
+        "told_to",
+        "wants_positions",
     )
 
     def __init__(
@@ -62,6 +64,10 @@ class Outbox:
         self._room: trio.Event | None = None
         self.progress_at = 0.0
         """When the writer last got bytes away, or was given the first: trio's clock, seconds."""
+        self.wants_positions = False
+        """Whether this client is told each durable event's position. Set before it joins."""
+        self.told_to = 0
+        """The offset of the newest durable event that was offered."""
         self.shed = 0
         """ephemeral events not queued"""
 

@@ -1,6 +1,6 @@
 """One handler per command: check, ask the backend, publish.
 
-The router is the only caller of the backend. Commands that reach it run in their
+The router and the keeper are the only callers of the backend. Commands that reach it run in their
 connection's lane, one after the other and out of the reach of the client going away;
 typing does not, and waits for nobody.
 """
@@ -18,24 +18,23 @@ from gogate_trio.backend.base import Backend, Members, StoredMessage, User
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker, Publication
 from gogate_trio.calls import Job, Lane
-from gogate_trio.errors import BackendError, BackendUnavailable, OutcomeUnknown
+from gogate_trio.errors import (
+    BackendError,
+    BackendRejected,
+    BackendUnavailable,
+    OutcomeUnknown,
+)
 from gogate_trio.ids import ChatId, ConnectionId, UserId
-from gogate_trio.limits import AUDIENCE_RETRY_SECONDS, PENDING_TYPING
+from gogate_trio.keeper import Keeper
+from gogate_trio.limits import AUDIENCE_RETRY_SECONDS, EARLY_COMMANDS, PENDING_TYPING
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import Refused, decode_command, encode_event, open_envelope
 from gogate_trio.protocol.commands import AddReaction, Auth, Command, MarkRead, SendMessage, Typing
-from gogate_trio.protocol.events import (
-    AuthSuccess,
-    Event,
-    MessageRead,
-    NewMessage,
-    NewReaction,
-    UserTyping,
-)
-from gogate_trio.protocol.refusals import Refusal
+from gogate_trio.protocol.events import Event, MessageRead, NewMessage, NewReaction, UserTyping
+from gogate_trio.protocol.refusals import Refusal, failed
 from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.throttle import Throttle
 
@@ -50,6 +49,12 @@ class Caller(Protocol):
     """Who it is, once it has proved it."""
     token: str
     """The user's JWT, for calls in their name."""
+    wants_notices: bool
+    """Whether it asked to be told when its token is about to end."""
+    early: int
+    """Commands it sent without being known."""
+    hangup: Hangup | None
+    """Why it is leaving; None while it is here."""
     lane: Lane
     typing: dict[ChatId, bool]
     """The latest typing state of each chat whose members are being looked up."""
@@ -78,6 +83,7 @@ class Router:
     """Where look-ups for typing run."""
     metrics: Metrics
     throttle: Throttle
+    keeper: Keeper
     messages: KnownMessages = attrs.field(factory=KnownMessages)
 
     def handle(self, caller: Caller, text: bytes) -> None:
@@ -86,7 +92,8 @@ class Router:
             envelope = open_envelope(text)
             # A command behind an auth that is still running waits for its outcome in the lane.
             if caller.user is None and envelope.event != "auth" and not caller.lane.is_busy:
-                raise Refused(refusals.AUTH_REQUIRED)  # noqa: TRY301 - one way out for refusals
+                self._too_early(caller)
+                return
             command = decode_command(envelope)
         except Refused as refused:
             self._turn_down(caller, refused.refusal)
@@ -107,28 +114,23 @@ class Router:
         if self.throttle.strike(caller.number, trio.current_time()):
             caller.hang_up(close.FLOOD)
 
+    def _too_early(self, caller: Caller) -> None:
+        """Refuse what came without ``auth``; who does not learn is hung up, in the same words."""
+        caller.early += 1
+        if caller.early < EARLY_COMMANDS:
+            self._turn_down(caller, refusals.AUTH_REQUIRED)
+        else:
+            caller.hang_up(close.AUTH_REQUIRED)
+
     def _job(self, caller: Caller, command: Command) -> Job:
         if isinstance(command, Auth):
-            return partial(self._authenticate, caller, command)
+            return partial(self.keeper.authenticate, caller, command)
         return partial(self._obey, caller, command)
-
-    async def _authenticate(self, caller: Caller, command: Auth) -> None:
-        try:
-            user = await self.backend.validate(command.token)
-        except BackendError as error:
-            caller.refuse(_failed(refusals.AUTH_FAILED, error))
-            return
-        if not user.active:
-            caller.refuse(refusals.AUTH_FAILED.because("user is not active"))
-        elif caller.user is not None and caller.user.user_id != user.user_id:
-            caller.refuse(refusals.ALREADY_AUTHENTICATED)
-        elif caller.identify(user, command.token):
-            caller.reply(AuthSuccess(user.user_id, user.name, user.phone))
 
     async def _obey(self, caller: Caller, command: Command) -> None:
         user = caller.user
         if user is None:
-            caller.refuse(refusals.AUTH_REQUIRED)
+            self._too_early(caller)
             return
         match command:
             case SendMessage():
@@ -140,13 +142,19 @@ class Router:
             case Typing():
                 self._typing(caller, user, command)
 
+    def _refuse_call(self, caller: Caller, refusal: Refusal, error: BackendError) -> None:
+        """Refuse a call made in the user's name; a 401 makes its token suspect."""
+        caller.refuse(failed(refusal, error))
+        if isinstance(error, BackendRejected) and error.status == _UNAUTHORIZED:
+            self.keeper.suspect(caller)
+
     # ── messages ─────────────────────────────────────────────────────────────
 
     async def _send_message(self, caller: Caller, user: User, command: SendMessage) -> None:
         try:
             stored = await self.backend.send_message(caller.token, command)
         except BackendError as error:
-            caller.refuse(_failed(refusals.SEND_FAILED, error))
+            self._refuse_call(caller, refusals.SEND_FAILED, error)
             return
         chat_id = self._learn(stored, command.chat_id)
         audience = await self._audience(chat_id, user)
@@ -164,7 +172,7 @@ class Router:
         try:
             confirmation = await self.backend.add_reaction(caller.token, command)
         except BackendError as error:
-            caller.refuse(_failed(refusals.REACTION_FAILED, error))
+            self._refuse_call(caller, refusals.REACTION_FAILED, error)
             return
         if confirmation.chat_id is not None:
             self.messages.learn(command.message_id, confirmation.chat_id)
@@ -176,7 +184,7 @@ class Router:
         try:
             confirmation = await self.backend.mark_read(caller.token, command)
         except BackendError as error:
-            caller.refuse(_failed(refusals.READ_FAILED, error))
+            self._refuse_call(caller, refusals.READ_FAILED, error)
             return
         if confirmation.chat_id is not None:
             for message_id in command.message_ids:
@@ -212,7 +220,7 @@ class Router:
                 wait = self.throttle.wait("typing", user.user_id, trio.current_time())
             members = await self.membership.get(chat_id)
         except BackendError as error:
-            caller.refuse(_failed(refusals.TYPING_FAILED, error))
+            caller.refuse(failed(refusals.TYPING_FAILED, error))
             return
         finally:
             is_typing = caller.typing.pop(chat_id)
@@ -267,11 +275,4 @@ def _pace_key(caller: Caller, command: Command) -> int:
     return caller.user.user_id
 
 
-def _failed(refusal: Refusal, error: BackendError) -> Refusal:
-    """Say what went wrong, with a code that tells whether sending again is safe."""
-    match error:
-        case BackendUnavailable():
-            return refusal.because(error, code=refusals.BACKEND_UNAVAILABLE)
-        case OutcomeUnknown():
-            return refusal.because(error, code=refusals.OUTCOME_UNKNOWN)
-    return refusal.because(error)
+_UNAUTHORIZED = 401

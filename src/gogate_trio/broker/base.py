@@ -15,10 +15,10 @@ from typing import Protocol
 
 import attrs
 
-from gogate_trio.ids import UserId
+from gogate_trio.ids import ChatId, UserId
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Publication:
     """An event on its way to its audience. Compared by identity."""
 
@@ -31,6 +31,10 @@ class Publication:
     """False for what may be missed: typing."""
     except_user: UserId | None = None
     """Whose connections are left out."""
+    chat_id: ChatId | None = None
+    """Whose members may see it later on, too; None when it is for its audience alone."""
+    offset: int = 0
+    """Its place among the durable publications of the broker's epoch; the broker sets it."""
 
 
 class Receiver(Protocol):

@@ -12,10 +12,13 @@ class MemoryBroker:
     def __init__(self, receiver: Receiver, metrics: Metrics) -> None:
         self._receiver = receiver
         self._metrics = metrics
+        self._offset = 0
 
     async def publish(self, publication: Publication) -> None:
         """Hand the publication to the hub, waiting for room there."""
         self._metrics.publications += 1
+        self._offset += 1
+        publication.offset = self._offset
         await self._receiver.accept(publication)
 
     def publish_ephemeral(self, publication: Publication) -> None:

@@ -14,6 +14,7 @@ Nothing else in the program reads the environment. Nothing here logs.
 """
 
 from gogate_trio.config.declare import Source
+from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.printing import (
     EffectiveSetting,
     effective_settings,
@@ -37,9 +38,11 @@ from gogate_trio.config.settings import (
     TlsSettings,
     WebSocketSettings,
 )
+from gogate_trio.config.tokens import AuthSettings
 
 __all__ = [
     "AdmissionSettings",
+    "AuthSettings",
     "BackendSettings",
     "ConfigError",
     "Dialect",
@@ -53,6 +56,7 @@ __all__ = [
     "OriginSettings",
     "Problem",
     "RateSettings",
+    "ResumeSettings",
     "Secret",
     "Settings",
     "Source",

@@ -13,11 +13,13 @@ import attrs
 
 from gogate_trio.config.addresses import BaseUrl, Host
 from gogate_trio.config.declare import Source, build, entries, group, required, setting
+from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.keyfile import KeyFile
 from gogate_trio.config.kinds import Choice, Duration, FileName, Whole
 from gogate_trio.config.load import Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.secret import Key, Secret
+from gogate_trio.config.tokens import AuthSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -260,10 +262,12 @@ class Settings:
     tls: TlsSettings = group(TlsSettings)
     backend: BackendSettings = group(BackendSettings)
     websocket: WebSocketSettings = group(WebSocketSettings)
+    auth: AuthSettings = group(AuthSettings)
     admission: AdmissionSettings = group(AdmissionSettings)
     origins: OriginSettings = group(OriginSettings)
     rates: RateSettings = group(RateSettings)
     membership: MembershipSettings = group(MembershipSettings)
+    resume: ResumeSettings = group(ResumeSettings)
     drain: DrainSettings = group(DrainSettings)
     log: LogSettings = group(LogSettings)
 

@@ -9,5 +9,7 @@
 - ``handshake``: the HTTP head of a request, and whether it may become a WebSocket.
 - ``origins``: which web pages may connect.
 - ``forwarded``: whose request a proxy brings.
+- ``cookies``: authentication by a cookie on that request.
+- ``jwt``: what a token says about itself, without believing it.
 - ``close``: the catalogue of ends of a connection.
 """

@@ -44,6 +44,9 @@ NO_PONG: Final = Hangup(4408, "no pong")
 SLOW_CONSUMER: Final = Hangup(4410, "slow consumer", refusals.SLOW_CONSUMER)
 FLOOD: Final = Hangup(4429, "flood", refusals.FLOOD)
 AUTH_TIMEOUT: Final = Hangup(4501, "authentication timeout", refusals.AUTH_TIMEOUT)
+AUTH_REQUIRED: Final = Hangup(4501, "authentication required", refusals.AUTH_REQUIRED)
+TOKEN_EXPIRED: Final = Hangup(4503, "token expired", refusals.TOKEN_EXPIRED)
+TOKEN_REVOKED: Final = Hangup(4503, "token revoked", refusals.TOKEN_REVOKED)
 
 
 TOO_MANY_CONNECTIONS: Final = Hangup(4509, "too many connections", refusals.TOO_MANY_CONNECTIONS)

@@ -14,10 +14,20 @@ import attrs
 import msgspec
 
 from gogate_trio.ids import MAX_ID, ChatId, MessageId
-from gogate_trio.limits import ATTACHMENTS, EMOJI_CHARACTERS, READ_BATCH, TOKEN_BYTES
+from gogate_trio.limits import ATTACHMENTS, COMMAND_ID_CHARACTERS, EMOJI_CHARACTERS, READ_BATCH
 from gogate_trio.protocol import refusals
-from gogate_trio.protocol.commands import AddReaction, Auth, Command, MarkRead, SendMessage, Typing
+from gogate_trio.protocol.commands import (
+    AddReaction,
+    Auth,
+    Command,
+    CommandId,
+    MarkRead,
+    Resume,
+    SendMessage,
+    Typing,
+)
 from gogate_trio.protocol.events import Event, NewMessage
+from gogate_trio.protocol.jwt import is_token
 from gogate_trio.protocol.refusals import Refusal
 
 _T = TypeVar("_T")
@@ -39,15 +49,19 @@ class Envelope:
     """A message of the right outer form: an event name and its undecoded data."""
 
     event: str
+    id: CommandId | None = None
     data: msgspec.Raw = _NULL
 
 
 def open_envelope(text: bytes) -> Envelope:
     """Read the outer form of a message. ``text`` must be valid UTF-8. Raises ``Refused``."""
     try:
-        return _envelope.decode(text)
+        envelope = _envelope.decode(text)
     except _UNREADABLE:
         raise Refused(refusals.INVALID_FORMAT) from None
+    if envelope.id is not None and not _is_command_id(envelope.id):
+        raise Refused(refusals.INVALID_FORMAT)
+    return envelope
 
 
 def decode_command(envelope: Envelope) -> Command:
@@ -58,18 +72,34 @@ def decode_command(envelope: Envelope) -> Command:
     return read(envelope.data)
 
 
-def encode_event(event: Event) -> bytes:
-    """Return the event as one JSON document."""
+def with_position(text: bytes, position: str) -> bytes:
+    """Return an encoded event that says where in the stream it is."""
+    return b'%b,"position":"%b"}' % (text[:-1], position.encode())
+
+
+def encode_event(event: Event, reply_to: CommandId | None = None) -> bytes:
+    """Return the event as one JSON document; as the reply to a command, if it has an id."""
     data = event.body if type(event) is NewMessage else _encode(event)
-    return b'{"event":"%b","data":%b}' % (event.NAME.encode(), data)
+    name = event.NAME.encode()
+    if reply_to is None:
+        return b'{"event":"%b","data":%b}' % (name, data)
+    return b'{"event":"%b","id":%b,"data":%b}' % (name, _encode(reply_to), data)
 
 
 # ── one reader per command ───────────────────────────────────────────────────
 
 
 @attrs.frozen
+class _ResumeData:
+    session: str | None = None
+    position: str | None = None
+
+
+@attrs.frozen
 class _AuthData:
     token: str | None = None
+    notices: bool = False
+    resume: bool | _ResumeData | None = None
 
 
 @attrs.frozen
@@ -98,13 +128,18 @@ class _ReadData:
 
 
 def _auth(raw: msgspec.Raw) -> Auth:
-    token = _read(_auth_data, raw, refusals.INVALID_AUTH).token
-    if not token:
+    data = _read(_auth_data, raw, refusals.INVALID_AUTH)
+    if not data.token:
         raise Refused(refusals.TOKEN_REQUIRED)
-    # What cannot stand in an HTTP header can be no JWT, and must never reach a header.
-    if len(token) > TOKEN_BYTES or not token.isascii() or not _is_visible(token):
+    if not is_token(data.token):
         raise Refused(refusals.INVALID_AUTH)
-    return Auth(token)
+    return Auth(data.token, data.notices, _resume(data.resume))
+
+
+def _resume(asked: bool | _ResumeData | None) -> Resume | None:  # noqa: FBT001 - the wire's own form
+    if isinstance(asked, _ResumeData):
+        return Resume(asked.session, asked.position)
+    return Resume() if asked else None
 
 
 def _send_message(raw: msgspec.Raw) -> SendMessage:
@@ -153,12 +188,14 @@ def _check_chat_id(number: int, otherwise: Refusal) -> None:
         raise Refused(refusals.INVALID_CHAT_ID)
 
 
+def _is_command_id(name: CommandId) -> bool:
+    if isinstance(name, str):
+        return len(name) <= COMMAND_ID_CHARACTERS
+    return -MAX_ID <= name <= MAX_ID
+
+
 def _is_id(number: int) -> bool:
     return 1 <= number <= MAX_ID
-
-
-def _is_visible(token: str) -> bool:
-    return token.isprintable() and " " not in token
 
 
 _UNREADABLE: Final = (ValueError, RecursionError)

@@ -6,6 +6,17 @@ import attrs
 
 from gogate_trio.ids import ChatId, MessageId
 
+CommandId = str | int
+"""What a client calls a command, to know its reply by and to repeat it by."""
+
+
+@attrs.frozen
+class Resume:
+    """Go on where an earlier connection ended; without a session, begin one."""
+
+    session: str | None = None
+    position: str | None = None
+
 
 @attrs.frozen
 class Auth:
@@ -13,6 +24,10 @@ class Auth:
 
     token: str = attrs.field(repr=False)
     """The user's JWT: 1 to ``limits.TOKEN_BYTES`` visible ASCII characters."""
+    notices: bool = False
+    """Whether the client wants to be told when its token is about to end."""
+    resume: Resume | None = None
+    """None for a client that does not know of sessions."""
 
 
 @attrs.frozen

@@ -24,6 +24,54 @@ class AuthSuccess:
 
 
 @attrs.frozen(slots=False)
+class Resumed:
+    """You are known, and this is your session: an ``auth_success`` for who asked to resume."""
+
+    NAME: ClassVar = "auth_success"
+    user_id: UserId
+    name: str
+    phone: str
+    session: str
+    position: str
+    """Where in the stream the client is now: what it missed follows, if it is ``recovered``."""
+    recovered: bool
+
+
+@attrs.frozen(slots=False)
+class Resync:
+    """What you missed cannot be told any more: fetch your chats anew."""
+
+    NAME: ClassVar = "resync"
+    position: str
+    """From here on nothing is missing."""
+
+
+@attrs.frozen(slots=False)
+class Ack:
+    """The command of this id is done."""
+
+    NAME: ClassVar = "ack"
+
+
+@attrs.frozen(slots=False)
+class Stored:
+    """The message of this id is stored: an ``ack``."""
+
+    NAME: ClassVar = "ack"
+    message_id: MessageId
+    chat_id: ChatId
+
+
+@attrs.frozen(slots=False)
+class AuthExpiring:
+    """Your token ends soon: bring a fresh one. Only for who asked for notices."""
+
+    NAME: ClassVar = "auth_expiring"
+    expires_in_ms: int
+    """Until the token's own end: the grace is not in it."""
+
+
+@attrs.frozen(slots=False)
 class NewMessage:
     """Somebody wrote: the backend's own words, passed on untouched."""
 
@@ -83,4 +131,17 @@ class Throttled:
     retry_after_ms: int
 
 
-Event = AuthSuccess | NewMessage | UserTyping | NewReaction | MessageRead | Error | Throttled
+Event = (
+    AuthSuccess
+    | Resumed
+    | Resync
+    | Ack
+    | Stored
+    | AuthExpiring
+    | NewMessage
+    | UserTyping
+    | NewReaction
+    | MessageRead
+    | Error
+    | Throttled
+)

@@ -11,6 +11,8 @@ from typing import Final
 
 import attrs
 
+from gogate_trio.errors import BackendError, BackendUnavailable, OutcomeUnknown
+
 
 @attrs.frozen
 class Refusal:
@@ -47,6 +49,9 @@ AUTH_REQUIRED: Final = Refusal("AUTH_REQUIRED", "Authentication required")
 TOKEN_REQUIRED: Final = Refusal("TOKEN_REQUIRED", "Token is required")
 AUTH_FAILED: Final = Refusal("AUTH_FAILED", "Authentication failed")
 AUTH_TIMEOUT: Final = Refusal("AUTH_TIMEOUT", "Authentication timeout")
+TOKEN_EXPIRED: Final = Refusal("TOKEN_EXPIRED", "Token expired")
+TOKEN_REVOKED: Final = Refusal("TOKEN_REVOKED", "Token revoked")
+"""Both said before close code 4503."""
 ALREADY_AUTHENTICATED: Final = Refusal(
     "ALREADY_AUTHENTICATED", "Already authenticated as another user"
 )
@@ -64,6 +69,17 @@ BACKEND_UNAVAILABLE: Final = "BACKEND_UNAVAILABLE"
 
 OUTCOME_UNKNOWN: Final = "OUTCOME_UNKNOWN"
 """Code in place of a ``*_FAILED`` one: it may have happened, ask before sending again."""
+
+
+def failed(refusal: Refusal, error: BackendError) -> Refusal:
+    """Say what went wrong, with a code that tells whether sending again is safe."""
+    match error:
+        case BackendUnavailable():
+            return refusal.because(error, code=BACKEND_UNAVAILABLE)
+        case OutcomeUnknown():
+            return refusal.because(error, code=OUTCOME_UNKNOWN)
+    return refusal.because(error)
+
 
 # ── ours ─────────────────────────────────────────────────────────────────────
 

@@ -56,6 +56,10 @@ class House:
     connections: set[Connection] = attrs.field(factory=set)
     goodbyes: trio.Event = attrs.field(factory=trio.Event)
     """Set when a draining node has answered everything: connections may now leave."""
+    greet: Callable[[Connection, Head], None] = lambda _connection, _head: None
+    """What to do with a new connection and the head of its upgrade. Must not block."""
+    forget: Callable[[Connection], None] = lambda _connection: None
+    """What to do with one that is gone."""
 
 
 class Connection:
@@ -68,6 +72,8 @@ class Connection:
         self.number = number
         self.user: User | None = None
         self.token = ""
+        self.wants_notices = False
+        self.early = 0
         self.typing: dict[ChatId, bool] = {}
         self.outbox = Outbox(self.hang_up, direct)
         self.lane = Lane(house.calls, number, partial(self.hang_up, close.INTERNAL_ERROR))
@@ -152,7 +158,7 @@ class Connection:
         try:
             async with trio.open_nursery() as conversation:
                 conversation.start_soon(self._write)
-                await self._converse(conversation, opening(head), behind)
+                await self._converse(conversation, head, behind)
                 conversation.cancel_scope.cancel()
         except* Exception:
             self.hang_up(close.INTERNAL_ERROR)
@@ -161,9 +167,9 @@ class Connection:
         finally:
             self._leave()
 
-    async def _converse(self, conversation: trio.Nursery, head: bytes, behind: bytes) -> None:
+    async def _converse(self, conversation: trio.Nursery, head: Head, behind: bytes) -> None:
         try:
-            await self._transport.hand_over(head)
+            await self._transport.hand_over(opening(head))
             request = await wrap_server_stream(
                 conversation,
                 self._transport,
@@ -172,6 +178,7 @@ class Connection:
             websocket = await request.accept()
             patience = self._house.settings.websocket.auth_timeout
             self._reading.deadline = trio.current_time() + patience
+            self._house.greet(self, head)
             with self._reading:
                 await self._read(websocket, behind)
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -270,6 +277,7 @@ class Connection:
     def _leave(self) -> None:
         house = self._house
         house.connections.discard(self)
+        house.forget(self)
         house.metrics.connections -= 1
         reason = (self.hangup or close.RESTART).reason
         house.metrics.closed[reason] += 1

@@ -5,4 +5,5 @@
 - ``messages``: which chat a message is in.
 - ``ratelimit``: how often something may happen.
 - ``throttle``: the pace of commands.
+- ``tokens``: the tokens in use, and what is due for each.
 """

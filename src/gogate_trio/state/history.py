@@ -8,6 +8,7 @@ time, in events and in bytes; what has left it can only be fetched from the back
 from __future__ import annotations
 
 import re
+import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -37,6 +38,11 @@ class Position:
         """Read what a client gives back, or None when it is no position."""
         match = _POSITION.fullmatch(text)
         return cls(match[1], int(match[2])) if match else None
+
+
+def new_epoch() -> str:
+    """Return a word that no stream has been called yet."""
+    return secrets.token_hex(8)
 
 
 @attrs.frozen(eq=False)

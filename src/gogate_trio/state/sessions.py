@@ -16,9 +16,8 @@ import attrs
 
 from gogate_trio.ids import UserId
 from gogate_trio.limits import OUTCOME_SECONDS, OUTCOMES, SESSIONS
+from gogate_trio.protocol.commands import CommandId
 from gogate_trio.state.history import Position
-
-CommandId = str | int
 
 O = TypeVar("O")  # noqa: E741 - the outcome
 W = TypeVar("W")

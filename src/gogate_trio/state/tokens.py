@@ -70,9 +70,9 @@ class Entry(Generic[H]):
     out_at: float
     """When its grace is over."""
     notice_at: float
-    ask_at: float
-    asked_at: float
-    """When the backend was last asked, or is being asked since."""
+    ask_at: float = NEVER
+    asked_at: float = -NEVER
+    """When the last ``ASK`` came out."""
     is_asking: bool = False
     """Whether an ``ASK`` came out and has not been settled: until then nothing else does."""
     holders: dict[H, None] = attrs.field(factory=dict, repr=False)
@@ -109,10 +109,10 @@ class TokenBook(Generic[H]):
         """When ``due`` next has something; it may then turn out to be nothing."""
         return self._queue[0][0] if self._queue else NEVER
 
-    def hold(self, holder: H, digest: bytes, *, ends_at: float, now: float) -> bool:
+    def hold(self, holder: H, digest: bytes, *, ends_at: float, now: float) -> Entry[H] | None:
         """Note that a holder has a token that the backend accepted now, in place of its last.
 
-        Return whether the end is so near that the holder has missed the notice.
+        Return the token's entry if its end is so near that the holder has missed the notice.
         """
         entry = self._entries.get(digest)
         is_new = self._held.get(holder) is not entry or entry is None
@@ -120,15 +120,18 @@ class TokenBook(Generic[H]):
             self.release(holder)
         if entry is None:
             notice_at = ends_at - TOKEN_NOTICE_SECONDS
-            entry = Entry(digest, ends_at, ends_at + self._grace, notice_at, NEVER, now)
-            if notice_at <= now:
-                entry.notice_at = NEVER
+            entry = Entry(
+                digest,
+                ends_at,
+                out_at=ends_at + self._grace,
+                notice_at=notice_at if notice_at > now else NEVER,
+            )
             self._entries[digest] = entry
         entry.holders[holder] = None
         self._held[holder] = entry
-        entry.asked_at = now
         self._plan(entry, now)
-        return is_new and entry.notice_at == NEVER and entry.ends_at < NEVER
+        is_noticed = entry.notice_at == NEVER and entry.ends_at < NEVER
+        return entry if is_new and is_noticed else None
 
     def release(self, holder: H) -> None:
         """Forget a holder, and its token if nobody else holds it. Unknown holders are fine."""

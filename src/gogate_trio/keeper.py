@@ -1,0 +1,276 @@
+"""Who may come in, and who may stay: the life of a token from ``auth`` to its end.
+
+The keeper asks the backend whose a token is: when a client brings it, again and again while
+it is in use, and at once when the backend has refused a call made with it. All these
+questions pass one limiter, so that ten thousand clients that come back at once do not
+arrive at the backend at once. Tokens stay where they are, on their connections; the keeper
+knows them by a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from gogate_trio.backend.base import Backend, User
+from gogate_trio.config import AuthSettings
+from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.ids import ChatId
+from gogate_trio.log import get_logger
+from gogate_trio.metrics import Metrics
+from gogate_trio.protocol import close, refusals
+from gogate_trio.protocol.commands import Auth
+from gogate_trio.protocol.cookies import auth_of
+from gogate_trio.protocol.events import AuthExpiring, AuthSuccess
+from gogate_trio.protocol.handshake import Head
+from gogate_trio.protocol.jwt import expiry
+from gogate_trio.protocol.refusals import Refusal, failed
+from gogate_trio.state.tokens import NEVER, Answer, Entry, Step, TokenBook, Verdict
+
+if TYPE_CHECKING:
+    from gogate_trio.router import Caller
+
+    Token = Entry[Caller]
+
+_log = get_logger(__name__)
+
+
+class Keeper:
+    """Keeps the tokens of one node. ``run`` must be running for anything to end."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        settings: AuthSettings,
+        *,
+        metrics: Metrics,
+        wall: Callable[[], float] = time.time,
+        spread: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """``wall`` tells the seconds since 1970; ``spread`` a number between its arguments."""
+        self._backend = backend
+        self._settings = settings
+        self._metrics = metrics
+        self._wall = wall
+        self._book = TokenBook["Caller"](
+            grace=settings.grace, recheck=settings.recheck, spread=spread
+        )
+        self._slots = trio.CapacityLimiter(settings.concurrency)
+        # Unbounded, but a token is in it once at most.
+        self._ask_later, self._to_ask = trio.open_memory_channel["Token"](math.inf)
+        self._news = trio.Event()
+        self._wakes_at = NEVER
+        self._is_away = False
+
+    # ── coming in ────────────────────────────────────────────────────────────
+
+    def greet(self, caller: Caller, head: Head) -> None:
+        """Authenticate a new connection by the cookie of its upgrade request, if that is on.
+
+        ``head`` has passed the origin policy. Does not block: it happens in the lane, before
+        anything the client says.
+        """
+        if not self._settings.cookie:
+            return
+        found = auth_of(head, self._settings.cookie)
+        if isinstance(found, Refusal):
+            caller.refuse(found)
+        elif found is not None:
+            caller.lane.submit(partial(self.authenticate, caller, found))
+
+    async def authenticate(self, caller: Caller, command: Auth) -> None:
+        """Let a connection in, or give one that is in a fresh token.
+
+        Refused, it stays as it was: outside, or inside with the token it had.
+        """
+        digest = _digest(command.token)
+        async with self._slots:
+            if caller.hangup is not None:
+                return
+            try:
+                user = await self._backend.validate(command.token)
+            except BackendError as error:
+                if isinstance(error, BackendRejected):
+                    self._suspect(digest)
+                caller.refuse(failed(refusals.AUTH_FAILED, error))
+                return
+        if not user.active:
+            self._suspect(digest)
+            caller.refuse(refusals.AUTH_FAILED.because("user is not active"))
+        elif caller.user is not None and caller.user.user_id != user.user_id:
+            caller.refuse(refusals.ALREADY_AUTHENTICATED)
+        elif caller.identify(user, command.token):
+            caller.reply(AuthSuccess(user.user_id, user.name, user.phone))
+            self._hold(caller, command, digest)
+
+    def _hold(self, caller: Caller, command: Auth, digest: bytes) -> None:
+        caller.wants_notices = caller.wants_notices or command.notices
+        now = trio.current_time()
+        ends_at = self._end_of(command.token, now)
+        near = self._book.hold(caller, digest, ends_at=ends_at, now=now)
+        if near is not None:
+            _notify(caller, near, now)
+        self._wake()
+
+    def _end_of(self, token: str, now: float) -> float:
+        """Return when a token that the backend has just accepted ends, by trio's clock."""
+        exp = expiry(token)
+        if exp is None:
+            return NEVER
+        left = exp - self._wall()
+        if left + self._settings.grace > 0:
+            return now + left
+        # By our clock it may not even be used any more. The backend's word counts: it will
+        # say when it is over, at a recheck.
+        _log.warning("clocks_differ", ended_seconds_ago=round(-left))
+        return NEVER
+
+    # ── staying ──────────────────────────────────────────────────────────────
+
+    def suspect(self, caller: Caller) -> None:
+        """Have the backend asked at once about a connection whose call it has answered 401."""
+        self._suspect(_digest(caller.token))
+
+    def forget(self, caller: Caller) -> None:
+        """Note that a connection is gone."""
+        self._book.release(caller)
+
+    async def run(self) -> None:
+        """See to what is due, for ever."""
+        async with trio.open_nursery() as questions:
+            questions.start_soon(self._ask_in_turn, questions)
+            while True:
+                await self._see_to_what_is_due()
+                self._news = trio.Event()
+                self._wakes_at = self._book.next_at
+                with trio.move_on_at(self._wakes_at):
+                    await self._news.wait()
+
+    async def _see_to_what_is_due(self) -> None:
+        for count in itertools.count(1):
+            due = self._book.due(trio.current_time())
+            if due is None:
+                return
+            token, step = due
+            match step:
+                case Step.NOTICE:
+                    for caller in token.holders:
+                        _notify(caller, token, trio.current_time())
+                case Step.ASK:
+                    self._ask_later.send_nowait(token)
+            if not count % _PER_TURN:
+                await trio.lowlevel.checkpoint()
+
+    async def _ask_in_turn(self, questions: trio.Nursery) -> None:
+        """Ask about one token after the other, several at once as far as the limiter allows.
+
+        One at a time waits for the limiter, so newcomers get most of it.
+        """
+        async for token in self._to_ask:
+            await self._slots.acquire_on_behalf_of(token)
+            questions.start_soon(self._ask, token)
+
+    async def _ask(self, token: Token) -> None:
+        try:
+            answer = await self._answer(token)
+        except Exception:  # noqa: BLE001 - the fence: a bug must not end the node
+            self._metrics.bugs += 1
+            _log.exception("recheck_failed")
+            answer = Answer.AWAY
+        finally:
+            self._slots.release_on_behalf_of(token)
+        callers = tuple(token.holders)
+        verdict = self._book.settle(token, answer, now=trio.current_time())
+        self._wake()
+        if callers:
+            self._note(answer)
+            _carry_out(verdict, callers)
+
+    async def _answer(self, token: Token) -> Answer:
+        """Return what the backend makes of a token; ``AWAY`` if it says nothing about it."""
+        caller = next(iter(token.holders), None)
+        if caller is None or caller.user is None:
+            return Answer.AWAY
+        user_id = caller.user.user_id
+        try:
+            user = await self._backend.validate(caller.token)
+        except BackendRejected as error:
+            if error.status == _FORBIDDEN:
+                return Answer.BARRED
+            if error.status == _UNAUTHORIZED and await self._is_key_good():
+                return Answer.BAD
+            return Answer.AWAY
+        except BackendError:
+            return Answer.AWAY
+        return Answer.GOOD if _is_still(user, user_id) else Answer.BARRED
+
+    async def _is_key_good(self) -> bool:
+        """Whether a 401 was meant for the token: the backend says the same to a wrong key.
+
+        Without this, changing the key on one side only would cut everybody off.
+        """
+        try:
+            await self._backend.members(_ANY_CHAT)
+        except BackendRejected as error:
+            return error.status != _UNAUTHORIZED
+        except BackendError:
+            return False
+        return True
+
+    def _note(self, answer: Answer) -> None:
+        """Count an answer; log the first of an outage and the first after it."""
+        self._metrics.rechecks[answer.value] += 1
+        is_away = answer is Answer.AWAY
+        if is_away and not self._is_away:
+            _log.warning("tokens_extended", reason="the backend does not say who may stay")
+        elif self._is_away and not is_away:
+            _log.info("tokens_checked_again")
+        self._is_away = is_away
+
+    def _suspect(self, digest: bytes) -> None:
+        self._book.suspect(digest, trio.current_time())
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._book.next_at < self._wakes_at:
+            self._news.set()
+
+
+def _notify(caller: Caller, token: Token, now: float) -> None:
+    if caller.wants_notices:
+        caller.reply(AuthExpiring(max(0, math.ceil((token.ends_at - now) * 1000))))
+
+
+def _carry_out(verdict: Verdict, callers: tuple[Caller, ...]) -> None:
+    if verdict is Verdict.KEEP:
+        return
+    _log.info("token_over", verdict=verdict.value, connections=[each.number for each in callers])
+    hangup = close.TOKEN_EXPIRED if verdict is Verdict.EXPIRED else close.TOKEN_REVOKED
+    for caller in callers:
+        caller.hang_up(hangup)
+
+
+def _is_still(user: User, user_id: int) -> bool:
+    return user.active and user.user_id == user_id
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.blake2b(token.encode(), digest_size=16).digest()
+
+
+_PER_TURN: Final = 256
+"""tokens seen to between two checkpoints: about 1 ms"""
+
+_ANY_CHAT: Final = ChatId(1)
+"""Whether the backend has it does not matter: "no such chat" too is an answer to our key."""
+
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
