@@ -69,5 +69,6 @@ class Limiter(Generic[K]):
         }
 
 
-_ROUNDING = 1e-6
-"""the share of an interval that floating-point noise may take"""
+_ROUNDING = 1e-3
+"""the share of an interval that floating-point noise may take: it adds up over a long burst, the
+more the larger the clock's numbers are"""
