@@ -20,7 +20,7 @@ import trio
 
 from fakes.clients import Client, open_client
 from fakes.settings import backend_settings
-from gogate_trio.app import Serving, run_node
+from gogate_trio.app import Reload, Serving, run_node
 from gogate_trio.config import (
     AdmissionSettings,
     AuthSettings,
@@ -30,6 +30,7 @@ from gogate_trio.config import (
     OriginSettings,
     RateSettings,
     Settings,
+    TlsSettings,
     WebSocketSettings,
 )
 
@@ -68,6 +69,8 @@ class Node:
     """Set it to drain the node."""
     stopped: trio.Event
     """Set when it has drained."""
+    reloads: list[Reload]
+    """What SIGHUP would call."""
 
 
 def within(seconds: float = PATIENCE) -> AbstractContextManager[trio.CancelScope]:
@@ -85,6 +88,7 @@ async def open_node(
     auth: AuthSettings | None = None,
     admission: AdmissionSettings = NO_CAPS,
     origins: OriginSettings = ANY_HOST,
+    tls: TlsSettings | None = None,
     **websocket: Any,
 ) -> AsyncIterator[Node]:
     """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
@@ -93,6 +97,7 @@ async def open_node(
     """
     settings = Settings(
         listen=ListenSettings(host="127.0.0.1", port=0),
+        tls=tls or TlsSettings(),
         backend=backend_settings(fake.url, max_calls=max_calls, timeout=30.0),
         websocket=WebSocketSettings(**websocket),
         auth=auth or AuthSettings(),
@@ -103,16 +108,17 @@ async def open_node(
         drain=DrainSettings(timeout=drain_timeout),
     )
     stop, stopped = trio.Event(), trio.Event()
+    reloads: list[Reload] = []
 
     async def run(*, task_status: trio.TaskStatus[Serving]) -> None:
-        await run_node(settings, stop, task_status=task_status)
+        await run_node(settings, stop, reloads=reloads, task_status=task_status)
         stopped.set()
 
     thresholds = gc.get_threshold()
     try:
         async with trio.open_nursery() as nodes:
             serving = await nodes.start(run)
-            yield Node(serving.port, serving.metrics, stop, stopped)
+            yield Node(serving.port, serving.metrics, stop, stopped, reloads)
             stop.set()
             nodes.cancel_scope.deadline = trio.current_time() + PATIENCE
     finally:
