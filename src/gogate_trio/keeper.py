@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from gogate_trio.backend.base import Backend, User
+from gogate_trio.backend.base import Backend
 from gogate_trio.config import AuthSettings
 from gogate_trio.errors import BackendError, BackendRejected
 from gogate_trio.ids import ChatId
@@ -195,7 +195,17 @@ class Keeper:
             _carry_out(verdict, callers)
 
     async def _answer(self, token: Token) -> Answer:
-        """Return what the backend makes of a token; ``AWAY`` if it says nothing about it."""
+        """Return what the backend makes of a token; ``AWAY`` if it says nothing about it.
+
+        It says 401 to a wrong key of ours too. So 401 counts when it is said again after our
+        key was good: changing the key on one side only must not cut everybody off.
+        """
+        answer = await self._question(token)
+        if answer is not Answer.BAD:
+            return answer
+        return await self._question(token) if await self._is_key_good() else Answer.AWAY
+
+    async def _question(self, token: Token) -> Answer:
         caller = next(iter(token.holders), None)
         if caller is None or caller.user is None:
             return Answer.AWAY
@@ -203,24 +213,16 @@ class Keeper:
         try:
             user = await self._backend.validate(caller.token)
         except BackendRejected as error:
-            if error.status == _FORBIDDEN:
-                return Answer.BARRED
-            if error.status == _UNAUTHORIZED and await self._is_key_good():
-                return Answer.BAD
-            return Answer.AWAY
+            return _MEANINGS.get(error.status, Answer.AWAY)
         except BackendError:
             return Answer.AWAY
-        return Answer.GOOD if _is_still(user, user_id) else Answer.BARRED
+        return Answer.GOOD if user.active and user.user_id == user_id else Answer.BARRED
 
     async def _is_key_good(self) -> bool:
-        """Whether a 401 was meant for the token: the backend says the same to a wrong key.
-
-        Without this, changing the key on one side only would cut everybody off.
-        """
         try:
             await self._backend.members(_ANY_CHAT)
         except BackendRejected as error:
-            return error.status != _UNAUTHORIZED
+            return _MEANINGS.get(error.status) is not Answer.BAD
         except BackendError:
             return False
         return True
@@ -258,10 +260,6 @@ def _carry_out(verdict: Verdict, callers: tuple[Caller, ...]) -> None:
         caller.hang_up(hangup)
 
 
-def _is_still(user: User, user_id: int) -> bool:
-    return user.active and user.user_id == user_id
-
-
 def _digest(token: str) -> bytes:
     return hashlib.blake2b(token.encode(), digest_size=16).digest()
 
@@ -272,5 +270,5 @@ _PER_TURN: Final = 256
 _ANY_CHAT: Final = ChatId(1)
 """Whether the backend has it does not matter: "no such chat" too is an answer to our key."""
 
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
+_MEANINGS: Final = {401: Answer.BAD, 403: Answer.BARRED}
+"""What a refusal says about a token. Any other status is about something else."""

@@ -54,6 +54,8 @@ class FakeBackend:
     users: dict[int, FakeUser]
     chats: dict[int, list[int]]
     """Chat id → ids of its members."""
+    tokens: dict[str, int] = attrs.field(factory=dict)
+    """Further good tokens → their users. What is taken out is revoked."""
     confirm_chat: bool = False
     """Whether answers to reactions and read receipts carry ``chat_id`` (the real ones do not)."""
     delay: float = 0.0

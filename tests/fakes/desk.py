@@ -83,7 +83,8 @@ class Desk:
 
     def _user_of(self, token: str) -> FakeUser | None:
         found = re.fullmatch(r"token-(\d+)", token)
-        return self.backend.users.get(int(found[1])) if found else None
+        user_id = int(found[1]) if found else self.backend.tokens.get(token, 0)
+        return self.backend.users.get(user_id)
 
     def _person(self, user: FakeUser, id_key: str) -> dict[str, Any]:
         if not self._symfony:
