@@ -56,6 +56,8 @@ class Writer:
         """Take chunks as they come; each is written when it is let."""
         async for chunk in self.outbox.chunks(self.gather):
             await self._turns.acquire()
+            if self.peer.is_gone:
+                continue
             self.chunks.append(chunk)
             self.peer.got += chunk
         self.is_done = True
