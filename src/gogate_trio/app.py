@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from gogate_trio.backend.membership import MembershipCache
-from gogate_trio.backend.rest import open_backend
+from gogate_trio.backend.rest import RestBackend, open_backend
 from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
@@ -152,6 +152,7 @@ async def run_node(
             supervisor.start_soon(tls.watch)
             if reloads is not None:
                 reloads.append(partial(tls.reload, ON_REQUEST))
+        supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(hub.run)
         supervisor.start_soon(sweep, house.connections, settings.websocket)
         async with trio.open_nursery() as connections:
@@ -164,6 +165,7 @@ async def run_node(
                 await stop.wait()
                 listening.cancel_scope.cancel()
             await listener.aclose()
+            server.shut()
             connections.cancel_scope.deadline = trio.current_time() + settings.drain.timeout
             await _answer_all(house, hub, within=settings.drain.timeout * _CALLS_SHARE)
             house.goodbyes.set()
@@ -183,6 +185,14 @@ def _paces(rates: RateSettings) -> dict[str, Rate | None]:
         "mark_read": rates.reads,
         "control": rates.control,
     }
+
+
+async def _end_calls_with_us(backend: RestBackend) -> None:
+    """A call is shielded from whoever asked for it; this ends it when the node itself ends."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        backend.abandon()
 
 
 async def _listen(

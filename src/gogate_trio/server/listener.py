@@ -119,6 +119,8 @@ class Server:
         self._origins = origin_policy(house.settings.origins)
         self._proxies = house.settings.admission.trusted_proxies
         self._turning_away = 0
+        self._asking: set[trio.CancelScope] = set()
+        self._is_shut = False
         self._numbers = itertools.count(1)
 
     async def welcome(self, wire: Wire) -> None:
@@ -139,6 +141,12 @@ class Server:
                 admission.leave(ticket)
             wire.close()
 
+    def shut(self) -> None:
+        """Let nobody in any more: who has not finished asking is told to come back later."""
+        self._is_shut = True
+        for asking in self._asking:
+            asking.cancel()
+
     def _address_at_accept(self, wire: Wire) -> str | None:
         """Return the address to count a socket under; a proxy's clients are counted later."""
         return None if is_within(wire.peer, self._proxies) else wire.peer
@@ -158,17 +166,28 @@ class Server:
             self._turning_away -= 1
 
     async def _attend(self, wire: Wire, ticket: Ticket) -> None:
-        stream, read = await self._read(wire, HANDSHAKE_SECONDS)
+        stream, read = await self._read_unless_shut(wire)
         if not isinstance(read, tuple) or read[0].path != WEBSOCKET_PATH:
             await self._answer_page(stream, read)
             return
         head, behind = read
-        fault = self._fault_of(head, wire.peer, ticket)
+        fault = UNAVAILABLE if self._is_shut else self._fault_of(head, wire.peer, ticket)
         if fault is not None:
             await self._answer(stream, fault, with_body=head.method != b"HEAD")
             return
         number = ConnectionId(next(self._numbers))
         await Connection(number, stream, self._house, ticket).run(head, behind)
+
+    async def _read_unless_shut(self, wire: Wire) -> tuple[Wire | TlsWire, Read]:
+        asking = trio.CancelScope()
+        self._asking.add(asking)
+        try:
+            with asking:
+                return await self._read(wire, HANDSHAKE_SECONDS)
+        finally:
+            self._asking.discard(asking)
+        # In the middle of TLS there is no way to say it.
+        return wire, None if self._tls else UNAVAILABLE
 
     def _fault_of(self, head: Head, peer: str, ticket: Ticket) -> Status | None:
         """Why this request may not become a WebSocket, if anything."""
