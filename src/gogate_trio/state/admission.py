@@ -82,14 +82,15 @@ class Admission:
 
     def count_under(self, ticket: Ticket, address: str, now: float) -> Full | None:
         """Count a socket under its real address, or say why it may not stay."""
-        if self._caps.spares_loopback and _is_loopback(address):
+        counted, is_loopback = _read(address)
+        if self._caps.spares_loopback and is_loopback:
             return None
-        if self._caps.per_address and self._by_address[address] >= self._caps.per_address:
+        if self._caps.per_address and self._by_address[counted] >= self._caps.per_address:
             return Full.ADDRESS
-        if self._pace.take(address, now):
+        if self._pace.take(counted, now):
             return Full.PACE
-        ticket.address = address
-        self._by_address[address] += 1
+        ticket.address = counted
+        self._by_address[counted] += 1
         return None
 
     def authenticated(self, ticket: Ticket) -> None:
@@ -110,8 +111,19 @@ class Admission:
             del self._by_address[ticket.address]
 
 
-def _is_loopback(address: str) -> bool:
+def _read(address: str) -> tuple[str, bool]:
+    """Return what an address is counted as, and whether it is this machine's.
+
+    An IPv6 address counts as its /64: that is what every customer of a provider is given.
+    """
     try:
-        return ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
-        return False
+        return address, False
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address, parsed.is_loopback
+    return f"{int(parsed) >> _OWN_BITS:x}/64", parsed.is_loopback
+
+
+_OWN_BITS = 64
+"""bits of an IPv6 address that its owner chooses"""
