@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from pathlib import Path
+from typing import get_args
 
+import attrs
 import pytest
 
+from gogate_trio import limits
 from gogate_trio.config import Settings, env_example, settings_table, with_settings_table
 from gogate_trio.config.declare import entries
 from gogate_trio.config.dotenv import parse_dotenv
 from gogate_trio.config.printing import TABLE_END, TABLE_START
+from gogate_trio.protocol import close, events, handshake, refusals
+from gogate_trio.protocol.commands import Command
 
 ROOT = Path(__file__).parent.parent
 NAMES = [entry.setting.name for entry in entries(Settings)]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(#?)([^)\s]*)\)")
+VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`")
+CODES = [name for name in vars(refusals) if name.isupper()]
 
 
 def test_env_example_is_what_the_code_prints():
@@ -78,3 +88,133 @@ def test_a_document_without_one_pair_of_markers_is_refused(document):
     """A table is never put in a guessed place."""
     with pytest.raises(ValueError, match="needs one"):
         with_settings_table(document)
+
+
+# ── the protocol, for authors of clients ─────────────────────────────────────
+
+PROTOCOL = ROOT / "docs" / "protocol.md"
+
+SILENT_YET = {events.Resumed, events.Resync, events.Ack, events.Stored}
+"""Events the codec knows and nobody sends yet. Each leaves this set with the code that sends it."""
+UNHEARD_YET = {"resume"}
+"""Keys of commands that are read and do nothing yet. Likewise."""
+
+
+def rows(name):
+    """The cells of a table of ``docs/protocol.md``, by the name in its markers."""
+    text = PROTOCOL.read_text()
+    table = text.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def values_of(module, kind):
+    """All values of a kind in a catalogue, in its order."""
+    return [value for value in vars(module).values() if isinstance(value, kind)]
+
+
+def keys_of(*classes):
+    """The keys of ``data``, of the class that has the most of them."""
+    widest = max((attrs.fields(each) for each in classes), key=len)
+    return ", ".join(f"`{field.name}`" for field in widest if field.name not in UNHEARD_YET)
+
+
+def test_every_command_is_documented():
+    """The table of commands names each event and its keys."""
+    classes = {_snake(each.__name__): each for each in get_args(Command)}
+
+    assert {row[0]: row[1] for row in rows("commands")} == {
+        f"`{name}`": keys_of(each) for name, each in classes.items()
+    }
+
+
+def test_every_event_is_documented():
+    """The table of events names each event and its keys."""
+    classes = defaultdict(list)
+    for each in set(get_args(events.Event)) - SILENT_YET:
+        classes[each.NAME].append(each)
+    told = {row[0]: row[1] for row in rows("events")}
+    assert told.pop("`new_message`") == "the backend's message, untouched"
+    del classes["new_message"]
+
+    assert told == {f"`{name}`": keys_of(*each) for name, each in classes.items()}
+
+
+def test_every_error_is_documented():
+    """The table of errors has each code of the catalogue with its text, and each only once."""
+    told = [(row[0].strip("`"), row[1].removesuffix(": …")) for row in rows("errors")]
+    known = [(one.code, one.message) for one in values_of(refusals, refusals.Refusal)]
+    in_place = [refusals.BACKEND_UNAVAILABLE, refusals.OUTCOME_UNKNOWN]
+
+    assert sorted(told) == sorted([*known, *((code, "one of the above") for code in in_place)])
+
+
+def test_every_end_of_a_connection_is_documented():
+    """The table of close codes has each code a client can be told, with its reason."""
+    told = [(int(row[0]), row[1]) for row in rows("closes")]
+    known = [(one.code, one.reason) for one in values_of(close, close.Hangup)]
+
+    assert sorted(told) == sorted({end for end in known if end[0] != close.SILENT})
+
+
+def test_every_status_is_documented():
+    """The table of statuses has each HTTP refusal there is."""
+    told = [(int(row[0]), row[1]) for row in rows("statuses")]
+    known = {(one.code, one.phrase) for one in values_of(handshake, handshake.Status)}
+
+    assert sorted(told) == sorted(known)
+
+
+@pytest.mark.parametrize("name", ["commands", "events", "errors", "closes", "statuses"])
+def test_every_row_says_what_it_means(name):
+    """A row has three cells and none is empty: the last one is written by hand."""
+    assert all(len(row) == 3 and all(row) for row in rows(name))
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        f"1 to {limits.EMOJI_CHARACTERS} characters",
+        f"1 to {limits.READ_BATCH} ids",
+        f"at most {limits.ATTACHMENTS} attachments",
+        f"at most {limits.TOKEN_BYTES} visible",
+        f"{limits.PENDING_COMMANDS} of your commands",
+        f"typing in {limits.PENDING_TYPING} chats",
+        f"{limits.OUTBOX_FRAMES} events or {limits.OUTBOX_BYTES // 1024**2} MiB",
+        f"latest {limits.KNOWN_MESSAGES:,}",
+        f"within {limits.HANDSHAKE_SECONDS:.0f} seconds",
+        f"More than {limits.HEADERS} headers, or {limits.HEAD_BYTES} bytes",
+    ],
+)
+def test_the_protocol_names_the_limits_of_today(phrase):
+    """Numbers in the running text are those of the code."""
+    assert phrase in " ".join(PROTOCOL.read_text().split())
+
+
+# ── all documents ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    """What a document links to in this project is there, to the heading."""
+    for target, _, heading in LINK.findall(document.read_text()):
+        path = (document.parent / target) if target else document
+        assert path.exists(), target
+        assert not heading or heading in _headings(path), f"{target}#{heading}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_variables_that_are_named_exist(document):
+    """A document names no setting that is misspelt or gone."""
+    named = set(VARIABLE.findall(document.read_text()))
+
+    assert named <= {*NAMES, *CODES}
+
+
+def _headings(path):
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+def _snake(name):
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
