@@ -79,8 +79,9 @@ def _websockets(port: int, backend: str, _scenario: Scenario) -> Launch:
     return Launch([sys.executable, script, str(port), backend, KEY], settings)
 
 
-def _bare(port: int, _backend: str, _scenario: Scenario) -> Launch:
-    return Launch([sys.executable, str(tools.HERE / "peers" / "bare.py"), str(port)])
+def _bare(port: int, backend: str, scenario: Scenario) -> Launch:
+    script = str(tools.HERE / "peers" / "bare.py")
+    return Launch([sys.executable, script], _gogate(port, backend, scenario).settings)
 
 
 def _floor(port: int, _backend: str, scenario: Scenario) -> Launch:
