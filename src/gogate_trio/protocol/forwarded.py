@@ -11,16 +11,14 @@ from collections.abc import Collection
 
 from gogate_trio.protocol.handshake import Head
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def is_within(address: str, networks: Collection[Network]) -> bool:
     """Whether an address is in one of these networks. What is no address is in none."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks if network.version == parsed.version)
+    parsed = _parse(address)
+    return parsed is not None and _is_within(parsed, networks)
 
 
 def client_address(head: Head, peer: str, trusted: Collection[Network]) -> str:
@@ -31,11 +29,25 @@ def client_address(head: Head, peer: str, trusted: Collection[Network]) -> str:
     address = peer
     hops = b",".join(head.values(b"x-forwarded-for")).split(b",")
     for hop in reversed(hops):
-        try:
-            parsed = ipaddress.ip_address(hop.strip().decode("ascii"))
-        except ValueError:
+        parsed = _parse(hop.strip().decode("latin-1"))
+        if parsed is None:
             return address
         address = str(parsed)
-        if not is_within(address, trusted):
+        if not _is_within(parsed, trusted):
             return address
     return address
+
+
+def _is_within(address: Address, networks: Collection[Network]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        # How a socket for both kinds writes an IPv4 address.
+        return parsed.ipv4_mapped or parsed
+    return parsed
