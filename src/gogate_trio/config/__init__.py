@@ -2,6 +2,7 @@
 
 - ``settings``: the tree of settings itself, one line of code per setting.
 - ``protection``: the part of the tree that keeps the gateway standing.
+- ``tokens``: the part about who a client is, and for how long.
 - ``declare``: how such a line is written, and how the tree is walked.
 - ``kinds``, ``addresses``, ``allowances``, ``secret``: from an operator's text to a checked
   value and back.

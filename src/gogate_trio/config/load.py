@@ -35,6 +35,16 @@ class Together:
     reason: str
 
 
+@attrs.frozen(kw_only=True)
+class Apart:
+    """A setting that must be empty while a list holds a certain item."""
+
+    name: str
+    other: str
+    item: str
+    reason: str
+
+
 @attrs.frozen
 class Loaded:
     """A value for every setting, and where it came from; by variable name."""
@@ -43,9 +53,12 @@ class Loaded:
     sources: dict[str, Source]
 
 
+Rule = Order | Together | Apart
+
+
 def load(
     catalogue: Iterable[Entry],
-    rules: Sequence[Order | Together],
+    rules: Sequence[Rule],
     *,
     environ: Mapping[str, str],
     dotenv: Path | None,
@@ -131,16 +144,19 @@ def _misspelt(
 
 
 def _contradictions(
-    rules: Iterable[Order | Together],
+    rules: Iterable[Rule],
     settings: Mapping[str, Setting],
     values: Mapping[str, object],
 ) -> Iterator[Problem]:
     """Settings that are fine one by one and cannot work together."""
     for rule in rules:
-        if isinstance(rule, Order):
-            yield from _disorder(rule, settings, values)
-        else:
-            yield from _separation(rule, values)
+        match rule:
+            case Order():
+                yield from _disorder(rule, settings, values)
+            case Together():
+                yield from _separation(rule, values)
+            case Apart():
+                yield from _clash(rule, values)
 
 
 def _disorder(
@@ -166,3 +182,11 @@ def _separation(rule: Together, values: Mapping[str, object]) -> Iterator[Proble
     if given:
         for name in missing:
             yield Problem(name, f"is missing, though {given[0]} is set: {rule.reason}")
+
+
+def _clash(rule: Apart, values: Mapping[str, object]) -> Iterator[Problem]:
+    items = values.get(rule.other)
+    if values.get(rule.name) and isinstance(items, tuple) and rule.item in items:
+        yield Problem(
+            rule.name, f"must be empty while {rule.other} holds {rule.item}: {rule.reason}"
+        )

@@ -16,7 +16,7 @@ from gogate_trio.config.declare import Source, build, entries, group, required, 
 from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.keyfile import KeyFile
 from gogate_trio.config.kinds import Choice, Duration, FileName, Whole
-from gogate_trio.config.load import Order, Together, load
+from gogate_trio.config.load import Apart, Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.secret import Key, Secret
 from gogate_trio.config.tokens import AuthSettings
@@ -241,8 +241,14 @@ PAIRS: Final = (
         names=("TLS_CERT", "TLS_KEY"),
         reason="a certificate is of no use without its key, nor the key without it",
     ),
+    Apart(
+        name="AUTH_COOKIE",
+        other="ALLOWED_ORIGINS",
+        item="*",
+        reason="any page on the web could chat as whoever looks at it",
+    ),
 )
-"""What is given together or not at all."""
+"""What is given together or not at all, and what is never given together."""
 
 KEY_FILES: Final = (
     KeyFile(
