@@ -81,11 +81,8 @@ def _row(runs: Runs, scenario: Scenario, peer: str, *, deliveries: bool) -> list
     measured = spread(runs, name, peer)
     ended = figures.good(runs, name, peer)
     if measured is None:
-        return [
-            PEERS[peer].title,
-            "failed",
-            *[""] * (9 if scenario.slow else 7 if deliveries else 3),
-        ]
+        blank = 2 + (4 if deliveries else 0) + (2 if scenario.slow else 0)
+        return [PEERS[peer].title, "failed", *[""] * blank, "0", faults(runs, name, peer)]
     compared = ratio(runs, (name, "gogate"), (name, peer)) if peer != "gogate" else None
     cells = [
         PEERS[peer].title,

@@ -56,8 +56,8 @@ def run_trial(peer: Peer, scenario: Scenario, rate: float | None = None) -> dict
             )
         except subprocess.TimeoutExpired:
             raise TrialFailed("the load did not end in time") from None
-    if done.returncode != 0:
-        raise TrialFailed(done.stderr.strip()[-400:])
+        if done.returncode != 0:
+            raise TrialFailed(done.stderr.strip()[-400:])
     return json.loads(done.stdout)
 
 
@@ -118,10 +118,10 @@ def _server(peer: Peer, scenario: Scenario, backend: str, core: int) -> Iterator
         )
         try:
             _wait_until_it_answers(process, port)
+            yield process.pid, port
         except TrialFailed as failure:
             log.seek(0)
-            raise TrialFailed(f"{failure}: {log.read()[-400:]}") from None
-        yield process.pid, port
+            raise TrialFailed(f"{failure}; the server said: {log.read()[-400:]}") from None
 
 
 @contextmanager
