@@ -56,7 +56,7 @@ def test_the_client_is_the_first_from_the_right_that_is_no_proxy(lines, client):
         [f"{LIE},"],
         [f"{LIE}, 198.51.100.7/32"],
         [LIE.encode() + b", \xff"],
-        [LIE + ", ١.٢.٣.٤"],
+        [LIE + ", \u0661.\u0662.\u0663.\u0664"],
     ],
 )
 def test_what_is_no_address_ends_the_search(lines):
