@@ -46,12 +46,20 @@ class Hub:
         self._metrics = metrics
         self._inbox, self._queue = trio.open_memory_channel[Publication](HUB_INBOX)
         self._reached: dict[int, _Reached] = {}
-        self._busy = False
+        self._left = SENDS_PER_TURN
+        """sends until the next checkpoint"""
+        self._unsettled = 0
+        """publications accepted and not yet offered"""
         self._settled = trio.lowlevel.ParkingLot()
 
     async def accept(self, publication: Publication) -> None:
-        """Take a publication, in order, waiting for room."""
-        await self._inbox.send(publication)
+        """Take a publication, in order, waiting for room. Cancelled, it was not taken."""
+        self._unsettled += 1
+        try:
+            await self._inbox.send(publication)
+        except BaseException:
+            self._offered(1)
+            raise
 
     def accept_nowait(self, publication: Publication) -> bool:
         """Take a publication if there is room; say whether."""
@@ -59,20 +67,26 @@ class Hub:
             self._inbox.send_nowait(publication)
         except trio.WouldBlock:
             return False
+        self._unsettled += 1
         return True
 
     async def wait_settled(self) -> None:
         """Wait until everything that was accepted has been offered."""
-        while self._busy or self._queue.statistics().current_buffer_used:
+        while self._unsettled:
             await self._settled.park()
 
     async def run(self) -> None:
         """Deliver what comes in, for ever."""
         async for first in self._queue:
-            self._busy = True
+            # Receiving is a checkpoint.
+            self._left = SENDS_PER_TURN
             for run in _runs(self._drain(first)):
                 await self._deliver(run)
-            self._busy = False
+                self._offered(len(run))
+
+    def _offered(self, publications: int) -> None:
+        self._unsettled -= publications
+        if not self._unsettled:
             self._settled.unpark_all()
 
     def _drain(self, first: Publication) -> Iterator[Publication]:
@@ -112,10 +126,14 @@ class Hub:
             outboxes = tuple(outbox for outbox in outboxes if outbox not in own)
         frames, is_durable, offset = len(run), run[0].is_durable, run[-1].offset
         self._metrics.deliveries += len(outboxes) * frames
-        for begin in range(0, len(outboxes), SENDS_PER_TURN):
-            if begin:
+        begin = 0
+        while begin < len(outboxes):
+            if not self._left:
                 await trio.lowlevel.checkpoint()
-            turn = outboxes[begin : begin + SENDS_PER_TURN]
+                self._left = SENDS_PER_TURN
+            turn = outboxes[begin : begin + self._left]
+            begin += len(turn)
+            self._left -= len(turn)
             if is_durable:
                 for outbox in turn:
                     outbox.offer(data, frames)
