@@ -37,7 +37,7 @@ class Peer:
         return taken
 
     def outbox(self, *, direct: bool = True) -> Outbox:
-        """A mailbox for it."""
+        """Return a mailbox for it."""
         return Outbox(self.hangups.append, self.send_nowait if direct else None)
 
 
