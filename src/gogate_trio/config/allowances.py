@@ -17,6 +17,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)(?: +burst +([0-9]{1,6}))?")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+_DIGITS: Final = 3
+"""behind the point"""
+_MOST: Final = 1_000_000
 
 
 @attrs.frozen
@@ -63,14 +66,15 @@ class RateKind:
         return Rate(per_second, at_once)
 
     def show(self, value: Rate | None) -> str:
-        """As it was written, in the largest unit that keeps the number whole."""
+        """As it was written, in the shortest unit that keeps the number whole."""
         if value is None:
             return "off"
-        for unit, seconds in _SECONDS.items():
-            number = round(value.per_second * seconds, 6)
-            if number >= 1 and number == int(number):
-                return f"{int(number)}/{unit} burst {value.burst}"
-        return f"{value.per_second * 3600:.3f}/h burst {value.burst}"
+        for digits in (0, _DIGITS):
+            for unit, seconds in _SECONDS.items():
+                number = round(value.per_second * seconds, digits)
+                if number < _MOST and number / seconds == value.per_second:
+                    return f"{number:.{digits}f}/{unit} burst {value.burst}"
+        return f"{value.per_second:.{_DIGITS}f}/s burst {value.burst}"
 
 
 @attrs.frozen
@@ -84,9 +88,9 @@ class OriginKind:
         if text == ANY:
             return ANY
         origin = Origin.read(text.replace("://*.", "://", 1))
-        if origin is None:
-            raise Unusable(f"{quote(text)} is no origin: write https://chat.example.org")
         subdomains = "://*." in text
+        if origin is None or (subdomains and origin.host.startswith("[")):
+            raise Unusable(f"{quote(text)} is no origin: write https://chat.example.org")
         return OriginRule(origin.scheme, origin.host, origin.port, subdomains)
 
     def show(self, value: OriginRule | str) -> str:

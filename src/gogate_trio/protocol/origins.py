@@ -34,7 +34,8 @@ class Origin:
     @classmethod
     def read(cls, text: str) -> Origin | None:
         """Read an origin, or None when it is none: ``null``, a path behind it, an odd character."""
-        match = _ORIGIN.fullmatch(text.lower())
+        # Some letters become ASCII when they are made small: the Kelvin sign is one.
+        match = _ORIGIN.fullmatch(text.lower()) if text.isascii() else None
         if match is None:
             return None
         scheme, host, port = match.groups(default="")
