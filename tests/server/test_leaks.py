@@ -1,0 +1,34 @@
+"""A thousand strangers later the node holds what it held before."""
+
+from __future__ import annotations
+
+from fakes.clients import CLOSE, frame, open_client
+from fakes.leaks import holding, settles
+from fakes.node import open_node, undisturbed_chat, within
+from fakes.strangers import STRANGERS, illegal_frames, visit
+
+
+async def a_person(port):
+    """Somebody who means well: logs in, says something, reads it, and leaves properly."""
+    async with open_client(port, "token-3") as client:
+        await client.say("send_message", chat_id=3, text="hello")
+        await client.event("new_message")
+        await client.send(frame(CLOSE, b"\x03\xe8"))
+        await client.close_code()
+
+
+async def test_a_thousand_visits_leave_no_task_and_no_descriptor(fake, logged):
+    """Every kind in turn, twenty at a time, while two people chat on."""
+    crowd = (*STRANGERS, illegal_frames, a_person)
+    async with open_node(fake) as node, undisturbed_chat(node):
+        with within(60):
+            await visit(node.port, crowd, 50, at_once=10)
+            assert await settles(lambda: node.metrics.connections == 2)
+            before = holding()
+
+            await visit(node.port, crowd, 1000, at_once=20)
+
+            assert await settles(lambda: holding().is_at_most(before))
+        assert node.metrics.connections == 2
+        assert node.metrics.bugs == 0
+        assert [entry["event"] for entry in logged if entry["log_level"] != "debug"] == ["serving"]
