@@ -11,9 +11,17 @@ import trio
 from fakes.backend import open_fake_backend
 from fakes.settings import backend_settings
 from gogate_trio.check import PLACEHOLDER_KEY, State, probe, review
-from gogate_trio.config import DrainSettings, Settings, WebSocketSettings, env_example
+from gogate_trio.config import (
+    DrainSettings,
+    OriginSettings,
+    Settings,
+    WebSocketSettings,
+    env_example,
+)
+from gogate_trio.protocol.origins import OriginRule
 
 PATIENCE = 30.0
+LISTED = OriginRule("https", "chat.example", "", subdomains=False)
 
 
 async def found(fake, **changes):
@@ -159,6 +167,18 @@ def test_review_warns_of_deadlines_that_a_backend_call_does_not_fit_in():
     warned = [one.name for one in review(settings) if one.state is State.WARNING]
 
     assert warned == ["DRAIN_TIMEOUT", "AUTH_TIMEOUT"]
+
+
+def test_review_warns_of_an_open_door():
+    """A star among the origins is pointed out, wherever it stands; a list is not."""
+    for entries, warned in ((("*",), True), ((LISTED, "*"), True), ((LISTED,), False)):
+        settings = Settings(
+            backend=backend_settings("http://x", key="k" * 32),
+            origins=OriginSettings(allowed=entries),
+        )
+        names = [one.name for one in review(settings) if one.state is State.WARNING]
+
+        assert ("ALLOWED_ORIGINS" in names) is warned
 
 
 async def _no_such_name(*_arguments):

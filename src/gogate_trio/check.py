@@ -20,6 +20,7 @@ import trio
 from gogate_trio.backend.rest import open_backend
 from gogate_trio.errors import BackendError, BackendRejected, OperatorError
 from gogate_trio.ids import ChatId
+from gogate_trio.protocol.origins import ANY
 from gogate_trio.server.certificate import read_certificate
 from gogate_trio.server.tls import date_of, doubt_about
 
@@ -83,6 +84,13 @@ def review(settings: Settings) -> Iterator[Finding]:
         yield Finding("INTERNAL_API_KEY", State.WARNING, "is the guide's placeholder", new_key)
     elif len(key) < KEY_CHARACTERS:
         yield Finding("INTERNAL_API_KEY", State.WARNING, "is short enough to be guessed", new_key)
+    if ANY in settings.origins.allowed:
+        yield Finding(
+            "ALLOWED_ORIGINS",
+            State.WARNING,
+            "lets every web page connect, also hostile ones",
+            "list the pages of your front end",
+        )
     if settings.drain.timeout < settings.backend.timeout:
         yield Finding(
             "DRAIN_TIMEOUT",

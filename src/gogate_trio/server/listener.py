@@ -117,6 +117,8 @@ class Server:
         self._house = house
         self._pages = pages
         self._origins = origin_policy(house.settings.origins)
+        if self._origins.any_origin:
+            _log.warning("any_origin_allowed", setting="ALLOWED_ORIGINS")
         self._proxies = house.settings.admission.trusted_proxies
         self._turning_away = 0
         self._asking: set[trio.CancelScope] = set()
