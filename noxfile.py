@@ -21,8 +21,14 @@ nox.options.sessions = ["lint", "types", "tests", "e2e", "docs"]
 NOT_ASYNC = {
     "ASYNC9": "off unless asked for: a checkpoint on every path, where one may reorder events",
     "ASYNC114": "names every startable function in a list; nursery.start() is never in a with",
+    "ASYNC122": "about trio before 0.27; ours is newer and pinned",
     "ASYNC127": "wants another HTTP client; the adapter's proofs hold for httpx as pinned",
     "ASYNC128": "does not see that a task status is handed on to the function that starts it",
+}
+# And about its tests.
+NOT_ASYNC_IN_TESTS = {
+    **NOT_ASYNC,
+    "ASYNC124": "a test that awaits nothing may still need trio's clock, and so must be async",
 }
 
 
@@ -50,9 +56,8 @@ def lint(session: nox.Session) -> None:
     install(session)
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
-    python(
-        session, "-m", "flake8_async", "--disable", ",".join(NOT_ASYNC), *_sources("src", "tests")
-    )
+    for folder, wrong in (("src", NOT_ASYNC), ("tests", NOT_ASYNC_IN_TESTS)):
+        python(session, "-m", "flake8_async", "--disable", ",".join(wrong), *_sources(folder))
 
 
 @nox.session
@@ -86,5 +91,5 @@ def docs(session: nox.Session) -> None:
     pytest(session, "tests/test_docs.py")
 
 
-def _sources(*folders: str) -> list[str]:
-    return sorted(str(path) for folder in folders for path in Path(folder).rglob("*.py"))
+def _sources(folder: str) -> list[str]:
+    return sorted(str(path) for path in Path(folder).rglob("*.py"))
