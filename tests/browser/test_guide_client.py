@@ -1,7 +1,8 @@
 """The guide's own client class, compiled unchanged, in a real browser.
 
 Its address is fixed to ``ws://localhost:8080/ws``. The class stays as it is: the page's
-WebSocket takes that one address for the gateway of the test.
+WebSocket takes the port in that one address for the port of the test's own gateway. The page
+is on another port of localhost, as the guide's development server is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ COMPILER = ("--strict", "--target", "es2022", "--module", "es2022", "--lib", "es
 REPOINT = """
 const Real = window.WebSocket;
 window.WebSocket = class extends Real {
-  constructor(url) { super(url === "ws://localhost:8080/ws" ? "%s" : url); }
+  constructor(url) { super(url === "ws://localhost:8080/ws" ? "ws://localhost:%d/ws" : url); }
 };
 """
 JOHN = {"user_id": 1, "name": "John Doe", "phone": "+79991234567"}
@@ -90,7 +91,7 @@ def client(open_context, site):
 
     def opened(demo):
         context = open_context()
-        context.add_init_script(REPOINT % demo.websocket)
+        context.add_init_script(REPOINT % demo.port)
         page = context.new_page()
         page.goto(site)
         page.wait_for_function("window.service")
