@@ -130,6 +130,13 @@ STRIKES_PER_SECOND: Final = 5.0
 STRIKES: Final = 100
 """refusals it may earn at once: a client with a bug in a loop shows it in seconds."""
 
+EXCESS_TYPING_PER_SECOND: Final = 50.0
+"""typing events a second that one connection may send for ever beyond what is passed on: a key
+that is held down repeats 30 times a second."""
+
+EXCESS_TYPING: Final = 500
+"""such events it may send at once. They are merged and refuse nothing, but they must be read."""
+
 REFUSALS_AT_ONCE: Final = 128
 """sockets that are being told "503" at one time: half of the file descriptors kept in reserve.
 Beyond it they are closed without a word."""

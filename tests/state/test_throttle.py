@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gogate_trio.limits import STRIKES, STRIKES_PER_SECOND
+from gogate_trio.limits import EXCESS_TYPING, STRIKES, STRIKES_PER_SECOND
 from gogate_trio.state.ratelimit import Rate
 from gogate_trio.state.throttle import Throttle
 
@@ -63,3 +63,13 @@ def test_strikes_are_the_connection_s_own():
         throttle.strike(7, 0.0)
 
     assert not throttle.strike(8, 0.0)
+
+
+def test_typing_in_excess_is_counted_beside_the_strikes():
+    """A held key is no mistake; only the sheer number of them is held against a connection."""
+    throttle = Throttle({})
+    noted = [throttle.excess(7, 0.0) for _ in range(EXCESS_TYPING + 1)]
+
+    assert noted == [False] * EXCESS_TYPING + [True]
+    assert not throttle.strike(7, 0.0)
+    assert not throttle.excess(8, 0.0)
