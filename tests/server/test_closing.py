@@ -117,7 +117,6 @@ async def test_who_does_not_authenticate_in_time_is_told_and_hung_up(fake):
         open_node(fake, auth_timeout=0.3) as node,
         undisturbed_chat(node),
         open_client(node.port) as client,
-        trio.open_nursery() as talking,
     ):
 
         async def talk():
@@ -125,12 +124,13 @@ async def test_who_does_not_authenticate_in_time_is_told_and_hung_up(fake):
                 await client.send(frame(PING) + frame(TEXT, b"?"))
                 await trio.sleep(0.02)
 
-        talking.start_soon(talk)
         with within():
-            while (event := await client.next_event())["data"]["code"] != "AUTH_TIMEOUT":
-                pass
+            async with trio.open_nursery() as talking:
+                talking.start_soon(talk)
+                while (event := await client.next_event())["data"]["code"] != "AUTH_TIMEOUT":
+                    pass
+                talking.cancel_scope.cancel()
             assert event["event"] == "error"
-            talking.cancel_scope.cancel()
             assert await client.close_code() == 4501
 
 
