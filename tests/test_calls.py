@@ -188,3 +188,25 @@ async def test_a_node_that_is_cut_off_is_idle(metrics, work):
     await calls.wait_idle()
     assert work.log == ["a begins"]
     assert metrics.bugs == 0
+
+
+async def test_a_job_beside_the_lane_waits_for_nobody_and_has_the_same_fence(
+    calls, metrics, work, nursery
+):
+    """It overtakes what runs in order, and its bug is its own connection's end alone."""
+    bugs = []
+    lane = make_lane(calls, bugs)
+    lane.submit(work.job("a"))
+    beside = work.job("b")
+
+    async def stumble() -> None:
+        await beside()
+        raise ZeroDivisionError
+
+    nursery.start_soon(lane.run_beside, stumble)
+    await work.let("b")
+
+    assert work.log[-1] == "b ends"
+    assert (bugs, metrics.bugs) == (["bug"], 1)
+    await work.let("a")
+    assert work.log[-1] == "a ends"

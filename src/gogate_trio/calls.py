@@ -46,13 +46,14 @@ class Calls:
     async def _run(self, lane: Lane) -> None:
         try:
             while (job := lane.take()) is not None:
-                await self._run_job(lane, job)
+                await self.run_fenced(lane, job)
         finally:
             self._running -= 1
             if not self._running:
                 self._idle.set()
 
-    async def _run_job(self, lane: Lane, job: Job) -> None:
+    async def run_fenced(self, lane: Lane, job: Job) -> None:
+        """Run a job; a bug in it ends the connection whose lane it is, and is not raised."""
         try:
             await job()
         except Exception:  # noqa: BLE001 - the fence: a bug ends its connection, not the node
@@ -93,6 +94,10 @@ class Lane:
         self._running = False
         self._jobs = None
         return None
+
+    async def run_beside(self, job: Job) -> None:
+        """Run a job out of turn, behind the same fence. For jobs in the supervisor's nursery."""
+        await self._calls.run_fenced(self, job)
 
     def drop(self) -> None:
         """Forget the jobs that have not begun."""
