@@ -18,6 +18,7 @@ import trio
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import RestBackend, open_backend
 from gogate_trio.broker.memory import MemoryBroker
+from gogate_trio.caller import Ask, Outcome
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.hub import Hub
@@ -26,6 +27,8 @@ from gogate_trio.limits import HISTORY_BYTES
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.publisher import Publisher
+from gogate_trio.resume import Reception
 from gogate_trio.router import Router
 from gogate_trio.server.capacity import find_caps
 from gogate_trio.server.connection import House
@@ -37,7 +40,9 @@ from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import History, Window, new_epoch
 from gogate_trio.state.ratelimit import Rate
+from gogate_trio.state.sessions import Sessions
 from gogate_trio.state.throttle import Throttle
+from gogate_trio.typing_events import Typists
 
 _log = get_logger(__name__)
 
@@ -134,8 +139,12 @@ async def run_node(
         ttl, stale = settings.membership.ttl, settings.membership.stale
         membership = MembershipCache(backend, supervisor, ttl=ttl, stale=stale)
         broker = MemoryBroker(hub, metrics)
-        keeper = Keeper(backend, settings.auth, metrics=metrics)
-        router = Router(backend, membership, broker, supervisor, metrics, throttle, keeper)
+        sessions = Sessions[Outcome, Ask](settings.resume.window)
+        reception = Reception(history, sessions, membership, metrics)
+        keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
+        publisher = Publisher(membership, broker, supervisor, metrics)
+        typists = Typists(membership, broker, supervisor, throttle)
+        router = Router(backend, publisher, typists, keeper, throttle, metrics)
         house = House(
             settings,
             router.handle,

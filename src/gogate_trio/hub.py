@@ -17,7 +17,8 @@ from gogate_trio.ids import UserId
 from gogate_trio.limits import HUB_INBOX, JOINED_BYTES, JOINED_FRAMES, SENDS_PER_TURN
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
-from gogate_trio.protocol.codec import with_position
+from gogate_trio.protocol.codec import encode_event, with_position
+from gogate_trio.protocol.events import Resync
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import Entry, History, Position
@@ -69,6 +70,14 @@ class Hub:
             return False
         self._unsettled += 1
         return True
+
+    def begin_epoch(self, epoch: str) -> None:
+        """Forget the history, and tell everybody who can resume to fetch anew."""
+        self._history.begin(epoch, self._history.head)
+        resync = text_frame(encode_event(Resync(str(self._history.position))))
+        for outbox in self._directory.everybody():
+            if outbox.wants_positions:
+                outbox.offer(resync)
 
     async def wait_settled(self) -> None:
         """Wait until everything that was accepted has been offered."""

@@ -16,29 +16,30 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
-from gogate_trio.backend.base import Backend
+from gogate_trio.backend.base import Backend, User
+from gogate_trio.caller import Ask, Caller, Outcome
 from gogate_trio.config import AuthSettings
 from gogate_trio.errors import BackendError, BackendRejected
 from gogate_trio.ids import ChatId
+from gogate_trio.limits import AWAY_SECONDS
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.commands import Auth
 from gogate_trio.protocol.cookies import auth_of
-from gogate_trio.protocol.events import AuthExpiring, AuthSuccess
+from gogate_trio.protocol.events import Ack, AuthExpiring
 from gogate_trio.protocol.handshake import Head
 from gogate_trio.protocol.jwt import expiry
 from gogate_trio.protocol.refusals import Refusal, failed
+from gogate_trio.resume import Reception
+from gogate_trio.state.recent import RecentTokens
 from gogate_trio.state.tokens import NEVER, Answer, Entry, Step, TokenBook, Verdict
 
-if TYPE_CHECKING:
-    from gogate_trio.router import Caller
-
-    Token = Entry[Caller]
+Token = Entry[Caller]
 
 _log = get_logger(__name__)
 
@@ -46,26 +47,30 @@ _log = get_logger(__name__)
 class Keeper:
     """Keeps the tokens of one node. ``run`` must be running for anything to end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, by keyword
         self,
         backend: Backend,
         settings: AuthSettings,
         *,
+        reception: Reception,
         metrics: Metrics,
         wall: Callable[[], float] = time.time,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """``wall`` tells the seconds since 1970; ``spread`` a number between its arguments."""
         self._backend = backend
+        self._reception = reception
+        self._recent = RecentTokens[User](settings.recheck)
+        self._spread = spread
         self._settings = settings
         self._metrics = metrics
         self._wall = wall
-        self._book = TokenBook["Caller"](
+        self._book = TokenBook[Caller](
             grace=settings.grace, recheck=settings.recheck, spread=spread
         )
         self._slots = trio.CapacityLimiter(settings.concurrency)
         # Unbounded, but a token is in it once at most.
-        self._ask_later, self._to_ask = trio.open_memory_channel["Token"](math.inf)
+        self._ask_later, self._to_ask = trio.open_memory_channel[Token](math.inf)
         self._news = trio.Event()
         self._wakes_at = NEVER
         self._is_away = False
@@ -84,32 +89,50 @@ class Keeper:
         if isinstance(found, Refusal):
             caller.refuse(found)
         elif found is not None:
-            caller.lane.submit(partial(self.authenticate, caller, found))
+            caller.lane.submit(partial(self._authenticate_by_cookie, caller, found))
 
-    async def authenticate(self, caller: Caller, command: Auth) -> None:
-        """Let a connection in, or give one that is in a fresh token.
+    async def _authenticate_by_cookie(self, caller: Caller, found: Auth) -> None:
+        Ask(caller).answer(await self.authenticate(caller, found))
 
-        Refused, it stays as it was: outside, or inside with the token it had.
+    async def authenticate(self, caller: Caller, command: Auth) -> Outcome:
+        """Let a connection in, or give one that is in a fresh token; return how it went.
+
+        Refused, it stays as it was: outside, or inside with the token it had. When the backend
+        cannot say, one that is outside is sent away for a while.
         """
         digest = _digest(command.token)
-        async with self._slots:
-            if caller.hangup is not None:
-                return
-            try:
-                user = await self._backend.validate(command.token)
-            except BackendError as error:
-                if isinstance(error, BackendRejected):
-                    self._suspect(digest)
-                caller.refuse(failed(refusals.AUTH_FAILED, error))
-                return
+        try:
+            user = await self._user_of(command, digest)
+        except BackendError as error:
+            if isinstance(error, BackendRejected):
+                self._suspect(digest)
+            elif caller.user is None:
+                caller.hang_up(close.backend_away(self._spread(*AWAY_SECONDS)))
+            return failed(refusals.AUTH_FAILED, error)
         if not user.active:
             self._suspect(digest)
-            caller.refuse(refusals.AUTH_FAILED.because("user is not active"))
-        elif caller.user is not None and caller.user.user_id != user.user_id:
-            caller.refuse(refusals.ALREADY_AUTHENTICATED)
-        elif caller.identify(user, command.token):
-            caller.reply(AuthSuccess(user.user_id, user.name, user.phone))
+            return refusals.AUTH_FAILED.because("user is not active")
+        if caller.user is not None and caller.user.user_id != user.user_id:
+            return refusals.ALREADY_AUTHENTICATED
+        if caller.identify(user, command.token):
             self._hold(caller, command, digest)
+            await self._reception.welcome(caller, user, command)
+        return Ack()
+
+    async def _user_of(self, command: Auth, digest: bytes) -> User:
+        """Return whose token it is. A client that resumes need not be asked about again.
+
+        For as long as a token in use would not be asked about either, so also during an
+        outage: thousands that come back at once neither hammer the backend nor depend on it.
+        """
+        known = self._recent.find(digest, trio.current_time())
+        if known is not None and self._reception.knows(command, known):
+            return known
+        async with self._slots:
+            user = await self._backend.validate(command.token)
+        if user.active:
+            self._recent.learn(digest, user, trio.current_time())
+        return user
 
     def _hold(self, caller: Caller, command: Auth, digest: bytes) -> None:
         caller.wants_notices = caller.wants_notices or command.notices
@@ -142,6 +165,7 @@ class Keeper:
     def forget(self, caller: Caller) -> None:
         """Note that a connection is gone."""
         self._book.release(caller)
+        self._reception.leave(caller)
 
     async def run(self) -> None:
         """See to what is due, for ever."""
@@ -238,6 +262,7 @@ class Keeper:
         self._is_away = is_away
 
     def _suspect(self, digest: bytes) -> None:
+        self._recent.forget(digest)
         self._book.suspect(digest, trio.current_time())
         self._wake()
 

@@ -93,6 +93,22 @@ AUDIENCE_RETRY_SECONDS: Final = (0.2, 1.0, 3.0)
 """seconds between attempts to learn the members of a chat after a message was stored, when no
 list is kept either. Meanwhile only that sender's further commands wait."""
 
+AWAY_SECONDS: Final = (2.0, 10.0)
+"""seconds after which a client that could not be authenticated, because the backend was away,
+is asked to come back: drawn between these, so that not all come at once."""
+
+LATE_PUBLICATIONS: Final = 1_000
+"""stored messages that wait for their chat's members to become known."""
+
+LATE_RETRY_SECONDS: Final = 5.0
+"""seconds between two tries for one of these."""
+
+LATE_SECONDS: Final = 300.0
+"""seconds after which such a message is given up and the stream said to have a gap."""
+
+REPLAY_ENTRIES: Final = 256
+"""events of the history looked through between two checkpoints of a replay: about 0.1 ms."""
+
 ERROR_TEXT_CHARACTERS: Final = 200
 """characters of the backend's own error text that may reach a client."""
 
@@ -109,6 +125,9 @@ RATE_KEYS: Final = 100_000
 
 SESSIONS: Final = 100_000
 """sessions of one node that are remembered; the one longest without a connection goes first."""
+
+RECENT_TOKENS: Final = 100_000
+"""tokens whose user is remembered for clients that resume: one a session."""
 
 OUTCOMES: Final = 256
 """commands of one session whose outcome is remembered, beside those under way."""

@@ -37,7 +37,13 @@ class Metrics:
     shed: int = 0
     """ephemeral events not queued for a connection that had fallen behind, or for a full hub"""
     lost_audiences: int = 0
-    """stored messages whose members could not be learnt: only the sender was told"""
+    """stored messages whose members could not be learnt in time: the stream has a gap"""
+    resumes: Counter[str] = attrs.field(factory=Counter)
+    """clients that asked to resume, by what came of it: new, recovered, resync"""
+    replayed: int = 0
+    """events told again to clients that came back"""
+    gaps: int = 0
+    """times the stream had to begin anew: every resuming client was told to fetch"""
     rechecks: Counter[str] = attrs.field(factory=Counter)
     """tokens in use that the backend was asked about again, by what it said"""
     bugs: int = 0

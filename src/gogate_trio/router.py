@@ -1,75 +1,36 @@
 """One handler per command: check, ask the backend, publish.
 
-The router and the keeper are the only callers of the backend. Commands that reach it run in their
-connection's lane, one after the other and out of the reach of the client going away;
+The router and the keeper are the only callers of the backend. Commands that reach it run in
+their connection's lane, one after the other and out of the reach of the client going away;
 typing does not, and waits for nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
 from functools import partial
-from typing import Protocol
 
 import attrs
 import trio
 
-from gogate_trio.backend.base import Backend, Members, StoredMessage, User
-from gogate_trio.backend.membership import MembershipCache
-from gogate_trio.broker.base import Broker, Publication
-from gogate_trio.calls import Job, Lane
-from gogate_trio.errors import (
-    BackendError,
-    BackendRejected,
-    BackendUnavailable,
-    OutcomeUnknown,
-)
-from gogate_trio.ids import ChatId, ConnectionId, UserId
+from gogate_trio.backend.base import Backend, StoredMessage, User
+from gogate_trio.caller import Ask, Caller, Outcome
+from gogate_trio.calls import Job
+from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.ids import ChatId
 from gogate_trio.keeper import Keeper
-from gogate_trio.limits import AUDIENCE_RETRY_SECONDS, EARLY_COMMANDS, PENDING_TYPING
-from gogate_trio.log import get_logger
+from gogate_trio.limits import EARLY_COMMANDS
 from gogate_trio.metrics import Metrics
 from gogate_trio.protocol import close, refusals
-from gogate_trio.protocol.close import Hangup
-from gogate_trio.protocol.codec import Refused, decode_command, encode_event, open_envelope
+from gogate_trio.protocol.codec import Envelope, Refused, decode_command, open_envelope
 from gogate_trio.protocol.commands import AddReaction, Auth, Command, MarkRead, SendMessage, Typing
-from gogate_trio.protocol.events import Event, MessageRead, NewMessage, NewReaction, UserTyping
+from gogate_trio.protocol.events import Ack, MessageRead, NewMessage, NewReaction, Stored
 from gogate_trio.protocol.refusals import Refusal, failed
+from gogate_trio.publisher import Publisher
 from gogate_trio.state.messages import KnownMessages
+from gogate_trio.state.sessions import Claim
 from gogate_trio.state.throttle import Throttle
-
-_log = get_logger(__name__)
-
-
-class Caller(Protocol):
-    """The connection a command came from, as the router sees it."""
-
-    number: ConnectionId
-    user: User | None
-    """Who it is, once it has proved it."""
-    token: str
-    """The user's JWT, for calls in their name."""
-    wants_notices: bool
-    """Whether it asked to be told when its token is about to end."""
-    early: int
-    """Commands it sent without being known."""
-    hangup: Hangup | None
-    """Why it is leaving; None while it is here."""
-    lane: Lane
-    typing: dict[ChatId, bool]
-    """The latest typing state of each chat whose members are being looked up."""
-
-    def reply(self, event: Event) -> None:
-        """Tell this connection alone. Does nothing once it is gone."""
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Tell this connection alone that something was refused."""
-
-    def identify(self, user: User, token: str) -> bool:
-        """It is this user from now on: let it have the user's events. False when it may not."""
-
-    def hang_up(self, hangup: Hangup) -> None:
-        """End the connection."""
+from gogate_trio.typing_events import Typists
 
 
 @attrs.define(eq=False)
@@ -77,88 +38,134 @@ class Router:
     """What commands do. One router serves all connections of a node."""
 
     backend: Backend
-    membership: MembershipCache
-    broker: Broker
-    supervisor: trio.Nursery
-    """Where look-ups for typing run."""
-    metrics: Metrics
-    throttle: Throttle
+    publisher: Publisher
+    typists: Typists
     keeper: Keeper
+    throttle: Throttle
+    metrics: Metrics
     messages: KnownMessages = attrs.field(factory=KnownMessages)
 
     def handle(self, caller: Caller, text: bytes) -> None:
         """Handle one message of a client. Never blocks, never raises for what a client says."""
+        ask = Ask(caller)
         try:
             envelope = open_envelope(text)
+            ask = Ask(caller, envelope.id)
             # A command behind an auth that is still running waits for its outcome in the lane.
             if caller.user is None and envelope.event != "auth" and not caller.lane.is_busy:
-                self._too_early(caller)
+                self._too_early(ask)
                 return
             command = decode_command(envelope)
         except Refused as refused:
-            self._turn_down(caller, refused.refusal)
+            self._turn_down(ask, refused.refusal)
             return
         self.metrics.commands[envelope.event] += 1
+        refusal = self._begin(ask, envelope, command)
+        if refusal is not None:
+            self._turn_down(ask, refusal)
+
+    def _begin(self, ask: Ask, envelope: Envelope, command: Command) -> Refusal | None:
+        """Do what can be done at once, and queue the rest; return why neither."""
+        caller = ask.caller
         if isinstance(command, Typing) and caller.user is not None:
-            self._typing(caller, caller.user, command)
-            return
+            return self._type(ask, caller.user, command)
         wait = self.throttle.wait(envelope.event, _pace_key(caller, command), trio.current_time())
         if wait:
-            self._turn_down(caller, refusals.RATE_LIMITED.after(wait))
-        elif not caller.lane.submit(self._job(caller, command)):
-            self._turn_down(caller, refusals.BUSY)
+            return refusals.RATE_LIMITED.after(wait)
+        return None if caller.lane.submit(self._job(ask, command)) else refusals.BUSY
 
-    def _turn_down(self, caller: Caller, refusal: Refusal) -> None:
+    def _turn_down(self, ask: Ask, refusal: Refusal) -> None:
         """Refuse what the client should not have sent; who keeps sending such is hung up."""
-        caller.refuse(refusal)
-        if self.throttle.strike(caller.number, trio.current_time()):
-            caller.hang_up(close.FLOOD)
-
-    def _too_early(self, caller: Caller) -> None:
-        """Refuse what came without ``auth``; who does not learn is hung up, in the same words."""
-        caller.early += 1
-        if caller.early < EARLY_COMMANDS:
-            self._turn_down(caller, refusals.AUTH_REQUIRED)
-        else:
-            caller.hang_up(close.AUTH_REQUIRED)
-
-    def _job(self, caller: Caller, command: Command) -> Job:
-        if isinstance(command, Auth):
-            return partial(self.keeper.authenticate, caller, command)
-        return partial(self._obey, caller, command)
-
-    async def _obey(self, caller: Caller, command: Command) -> None:
-        user = caller.user
-        if user is None:
-            self._too_early(caller)
+        ask.answer(refusal)
+        if refusal is refusals.BUSY:
+            # What waits, waits for the backend: its slowness is not the client's doing.
             return
+        if self.throttle.strike(ask.caller.number, trio.current_time()):
+            ask.caller.hang_up(close.FLOOD)
+
+    def _too_early(self, ask: Ask) -> None:
+        """Refuse what came without ``auth``; who does not learn is hung up, in the same words."""
+        ask.caller.early += 1
+        if ask.caller.early < EARLY_COMMANDS:
+            self._turn_down(ask, refusals.AUTH_REQUIRED)
+        else:
+            ask.caller.hang_up(close.AUTH_REQUIRED)
+
+    def _job(self, ask: Ask, command: Command) -> Job:
+        if isinstance(command, Auth):
+            return partial(self._authenticate, ask, command)
+        return partial(self._obey, ask, command)
+
+    async def _authenticate(self, ask: Ask, command: Auth) -> None:
+        ask.answer(await self.keeper.authenticate(ask.caller, command))
+
+    async def _obey(self, ask: Ask, command: Command) -> None:
+        user = ask.caller.user
+        if user is None:
+            self._too_early(ask)
+        elif isinstance(command, Typing):
+            refusal = self._type(ask, user, command)
+            if refusal is not None:
+                self._turn_down(ask, refusal)
+        elif ask.command_id is None:
+            ask.answer(await self._do(ask.caller, user, command, None))
+        else:
+            await self._do_once(ask, user, command)
+
+    # ── once ─────────────────────────────────────────────────────────────────
+
+    async def _do_once(self, ask: Ask, user: User, command: Command) -> None:
+        """Do a command that has an id, unless it is done or under way already."""
+        assert ask.command_id is not None  # noqa: S101 - the caller looked
+        outcomes = ask.caller.outcomes
+        claim = outcomes.claim(ask.command_id, ask, trio.current_time())
+        if claim is Claim.JOINED:
+            return
+        if claim is not Claim.MINE:
+            ask.answer(claim)
+            return
+        outcome: Outcome = refusals.INTERNAL_ERROR
+        try:
+            outcome = await self._do(ask.caller, user, command, _idempotency_key(ask, user))
+        finally:
+            # What has not happened may be asked for again under the same id.
+            if isinstance(outcome, Refusal) and outcome.may_repeat:
+                joined = outcomes.release(ask.command_id)
+            else:
+                joined = outcomes.settle(ask.command_id, outcome, trio.current_time())
+            for each in (ask, *joined):
+                each.answer(outcome)
+
+    async def _do(self, caller: Caller, user: User, command: Command, key: str | None) -> Outcome:
+        """Do a command; return its ack or why it failed."""
         match command:
             case SendMessage():
-                await self._send_message(caller, user, command)
+                return await self._send_message(caller, user, command, key)
             case AddReaction():
-                await self._add_reaction(caller, user, command)
+                return await self._add_reaction(caller, user, command, key)
             case MarkRead():
-                await self._mark_read(caller, user, command)
-            case Typing():
-                self._typing(caller, user, command)
+                return await self._mark_read(caller, user, command, key)
+            case Auth() | Typing():
+                raise AssertionError(command)
 
-    def _refuse_call(self, caller: Caller, refusal: Refusal, error: BackendError) -> None:
-        """Refuse a call made in the user's name; a 401 makes its token suspect."""
-        caller.refuse(failed(refusal, error))
-        if isinstance(error, BackendRejected) and error.status == _UNAUTHORIZED:
-            self.keeper.suspect(caller)
+    # ── one handler a command ────────────────────────────────────────────────
 
-    # ── messages ─────────────────────────────────────────────────────────────
+    def _type(self, ask: Ask, user: User, command: Typing) -> Refusal | None:
+        refusal = self.typists.tell(ask.caller, user, command)
+        if refusal is None:
+            ask.answer(Ack())
+        return refusal
 
-    async def _send_message(self, caller: Caller, user: User, command: SendMessage) -> None:
+    async def _send_message(
+        self, caller: Caller, user: User, command: SendMessage, key: str | None
+    ) -> Outcome:
         try:
-            stored = await self.backend.send_message(caller.token, command)
+            stored = await self.backend.send_message(caller.token, command, key=key)
         except BackendError as error:
-            self._refuse_call(caller, refusals.SEND_FAILED, error)
-            return
+            return self._failed(caller, refusals.SEND_FAILED, error)
         chat_id = self._learn(stored, command.chat_id)
-        audience = await self._audience(chat_id, user)
-        await self._publish(NewMessage(stored.body), audience)
+        await self.publisher.publish(NewMessage(stored.body), chat_id, user)
+        return Ack() if stored.message_id is None else Stored(stored.message_id, chat_id)
 
     def _learn(self, stored: StoredMessage, asked: ChatId) -> ChatId:
         chat_id = stored.chat_id or asked
@@ -166,106 +173,39 @@ class Router:
             self.messages.learn(stored.message_id, chat_id)
         return chat_id
 
-    # ── reactions and read marks ─────────────────────────────────────────────
-
-    async def _add_reaction(self, caller: Caller, user: User, command: AddReaction) -> None:
+    async def _add_reaction(
+        self, caller: Caller, user: User, command: AddReaction, key: str | None
+    ) -> Outcome:
         try:
-            confirmation = await self.backend.add_reaction(caller.token, command)
+            confirmation = await self.backend.add_reaction(caller.token, command, key=key)
         except BackendError as error:
-            self._refuse_call(caller, refusals.REACTION_FAILED, error)
-            return
+            return self._failed(caller, refusals.REACTION_FAILED, error)
         if confirmation.chat_id is not None:
             self.messages.learn(command.message_id, confirmation.chat_id)
         event = NewReaction(command.message_id, user.user_id, user.name, command.emoji)
-        chat_id = self.messages.chat_of(command.message_id)
-        await self._publish(event, await self._audience(chat_id, user))
+        await self.publisher.publish(event, self.messages.chat_of(command.message_id), user)
+        return Ack()
 
-    async def _mark_read(self, caller: Caller, user: User, command: MarkRead) -> None:
+    async def _mark_read(
+        self, caller: Caller, user: User, command: MarkRead, key: str | None
+    ) -> Outcome:
         try:
-            confirmation = await self.backend.mark_read(caller.token, command)
+            confirmation = await self.backend.mark_read(caller.token, command, key=key)
         except BackendError as error:
-            self._refuse_call(caller, refusals.READ_FAILED, error)
-            return
+            return self._failed(caller, refusals.READ_FAILED, error)
         if confirmation.chat_id is not None:
             for message_id in command.message_ids:
                 self.messages.learn(message_id, confirmation.chat_id)
         for chat_id, message_ids in self.messages.by_chat(command.message_ids).items():
             event = MessageRead(message_ids, user.user_id, user.name)
-            await self._publish(event, await self._audience(chat_id, user))
+            await self.publisher.publish(event, chat_id, user)
+        return Ack()
 
-    # ── typing ───────────────────────────────────────────────────────────────
-
-    def _typing(self, caller: Caller, user: User, command: Typing) -> None:
-        """Tell at once if it may be told and the members are known; else beside everything else.
-
-        What comes while an earlier one for the chat waits takes that one's place.
-        """
-        if command.chat_id in caller.typing:
-            caller.typing[command.chat_id] = command.is_typing
-            return
-        wait = self.throttle.wait("typing", user.user_id, trio.current_time())
-        members = self.membership.cached(command.chat_id)
-        if members is not None and not wait:
-            self._tell_typing(caller, user, command, members)
-        elif len(caller.typing) >= PENDING_TYPING:
-            self._turn_down(caller, refusals.BUSY)
-        else:
-            caller.typing[command.chat_id] = command.is_typing
-            self.supervisor.start_soon(self._type_later, caller, user, command.chat_id, wait)
-
-    async def _type_later(self, caller: Caller, user: User, chat_id: ChatId, wait: float) -> None:
-        try:
-            while wait:
-                await trio.sleep(wait)
-                wait = self.throttle.wait("typing", user.user_id, trio.current_time())
-            members = await self.membership.get(chat_id)
-        except BackendError as error:
-            caller.refuse(failed(refusals.TYPING_FAILED, error))
-            return
-        finally:
-            is_typing = caller.typing.pop(chat_id)
-        self._tell_typing(caller, user, Typing(chat_id, is_typing), members)
-
-    def _tell_typing(self, caller: Caller, user: User, command: Typing, members: Members) -> None:
-        if user.user_id not in members.names:
-            self._turn_down(caller, refusals.NOT_A_MEMBER)
-            return
-        event = UserTyping(command.chat_id, user.user_id, user.name, command.is_typing)
-        self.broker.publish_ephemeral(
-            Publication(
-                encode_event(event), members.names, is_durable=False, except_user=user.user_id
-            )
-        )
-
-    # ── publishing ───────────────────────────────────────────────────────────
-
-    async def _publish(self, event: Event, audience: Mapping[UserId, str]) -> None:
-        await self.broker.publish(Publication(encode_event(event), audience, is_durable=True))
-
-    async def _audience(self, chat_id: ChatId | None, user: User) -> Mapping[UserId, str]:
-        """Return who shall hear of what a user did in a chat: its members, or the user alone.
-
-        The user alone, when the chat is not known, when its members cannot be learnt even
-        after some patience, or when the user is no member: what the backend allowed has
-        happened, but it is no licence to write to the others.
-        """
-        alone = {user.user_id: user.name}
-        if chat_id is None:
-            return alone
-        for delay in (*AUDIENCE_RETRY_SECONDS, None):
-            try:
-                names = (await self.membership.get(chat_id)).names
-            except (BackendUnavailable, OutcomeUnknown):
-                if delay is None:
-                    break
-                await trio.sleep(delay)
-            except BackendError:
-                break
-            else:
-                return names if user.user_id in names else alone
-        self.metrics.lost_audiences += 1
-        _log.warning("audience_unknown", chat=chat_id)
-        return alone
+    def _failed(self, caller: Caller, refusal: Refusal, error: BackendError) -> Refusal:
+        """Say why a call made in the user's name failed; a 401 makes its token suspect."""
+        if isinstance(error, BackendRejected) and error.status == _UNAUTHORIZED:
+            self.keeper.suspect(caller)
+        return failed(refusal, error)
 
 
 def _pace_key(caller: Caller, command: Command) -> int:
@@ -273,6 +213,13 @@ def _pace_key(caller: Caller, command: Command) -> int:
     if caller.user is None or isinstance(command, Auth):
         return -caller.number
     return caller.user.user_id
+
+
+def _idempotency_key(ask: Ask, user: User) -> str:
+    """Name a command to the backend: the same for a repetition, another for everybody else's."""
+    scope = ask.caller.outcomes.scope
+    name = f"{user.user_id}:{scope}:{type(ask.command_id).__name__}:{ask.command_id}"
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 _UNAUTHORIZED = 401

@@ -64,7 +64,11 @@ class Confirmation:
 
 
 class Backend(Protocol):
-    """What the router may ask of the backend. Tokens are the user's own JWT."""
+    """What the router may ask of the backend. Tokens are the user's own JWT.
+
+    ``key`` names a call that changes something (``Idempotency-Key``): a backend that knows
+    the header does what it names once.
+    """
 
     async def validate(self, token: str) -> User:
         """Whose token this is. ``BackendRejected`` (401, 403) when it is nobody's."""
@@ -72,11 +76,17 @@ class Backend(Protocol):
     async def members(self, chat_id: ChatId) -> Members:
         """Who is in the chat, asked afresh (the cache is ``backend.membership``)."""
 
-    async def send_message(self, token: str, command: SendMessage) -> StoredMessage:
+    async def send_message(
+        self, token: str, command: SendMessage, *, key: str | None = None
+    ) -> StoredMessage:
         """Store a message in the name of the token's user."""
 
-    async def add_reaction(self, token: str, command: AddReaction) -> Confirmation:
+    async def add_reaction(
+        self, token: str, command: AddReaction, *, key: str | None = None
+    ) -> Confirmation:
         """Add a reaction in the name of the token's user."""
 
-    async def mark_read(self, token: str, command: MarkRead) -> Confirmation:
+    async def mark_read(
+        self, token: str, command: MarkRead, *, key: str | None = None
+    ) -> Confirmation:
         """Mark messages as read in the name of the token's user."""

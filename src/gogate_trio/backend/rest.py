@@ -159,35 +159,41 @@ class RestBackend:
         call = self._call("members", "GET", path, body=b"", headers=[self._site.key])
         return await self._run(call, partial(read_members, chat_id=chat_id))
 
-    async def send_message(self, token: str, command: SendMessage) -> StoredMessage:
+    async def send_message(
+        self, token: str, command: SendMessage, *, key: str | None = None
+    ) -> StoredMessage:
         """Store a message in the name of the token's user."""
         body = self._dialect.message(command)
-        call = self._post("send_message", "/api/v1/messages", body, _bearer(token))
+        call = self._post("send_message", "/api/v1/messages", body, *_credentials(token, key))
         return await self._run(call, read_stored)
 
-    async def add_reaction(self, token: str, command: AddReaction) -> Confirmation:
+    async def add_reaction(
+        self, token: str, command: AddReaction, *, key: str | None = None
+    ) -> Confirmation:
         """Add a reaction in the name of the token's user."""
         path = f"/api/v1/messages/{command.message_id:d}/reactions"
-        call = self._post("add_reaction", path, {"emoji": command.emoji}, _bearer(token))
+        call = self._post("add_reaction", path, {"emoji": command.emoji}, *_credentials(token, key))
         return await self._run(call, read_confirmation)
 
-    async def mark_read(self, token: str, command: MarkRead) -> Confirmation:
+    async def mark_read(
+        self, token: str, command: MarkRead, *, key: str | None = None
+    ) -> Confirmation:
         """Mark messages as read in the name of the token's user."""
         body = self._dialect.receipt(command)
-        call = self._post("mark_read", "/api/v1/messages/read", body, _bearer(token))
+        call = self._post("mark_read", "/api/v1/messages/read", body, *_credentials(token, key))
         return await self._run(call, read_confirmation)
 
     def abandon(self) -> None:
         """End every call under way at once, as its deadline would. For the very end only."""
         self._exchange.abandon()
 
-    def _post(self, endpoint: Endpoint, path: str, body: object, credential: Header) -> Call:
+    def _post(self, endpoint: Endpoint, path: str, body: object, *credentials: Header) -> Call:
         try:
             content = msgspec.json.encode(body)
         except UnicodeEncodeError:
             raise BackendRejected(400, "text is no valid Unicode") from None
         headers = [
-            credential,
+            *credentials,
             (b"Content-Type", b"application/json"),
             (b"Content-Length", b"%d" % len(content)),
         ]
@@ -265,6 +271,8 @@ def _check(token: str) -> None:
         raise BackendRejected(401, "invalid token")
 
 
-def _bearer(token: str) -> Header:
+def _credentials(token: str, key: str | None) -> list[Header]:
+    """Return what says in whose name a call is made, and which call it is."""
     _check(token)
-    return b"Authorization", b"Bearer " + token.encode()
+    bearer = (b"Authorization", b"Bearer " + token.encode())
+    return [bearer] if key is None else [bearer, (b"Idempotency-Key", key.encode("ascii"))]

@@ -43,6 +43,9 @@ class Receiver(Protocol):
     async def accept(self, publication: Publication) -> None:
         """Take a publication, in order, waiting for room."""
 
+    def begin_epoch(self, epoch: str) -> None:
+        """What comes from now on is of another epoch; what was before cannot be resumed from."""
+
     def accept_nowait(self, publication: Publication) -> bool:
         """Take a publication if there is room; say whether."""
 
@@ -52,6 +55,9 @@ class Broker(Protocol):
 
     async def publish(self, publication: Publication) -> None:
         """Publish; returns when the order is settled. Waits while the hub is overloaded."""
+
+    def declare_gap(self) -> None:
+        """Say that something durable was lost: a new epoch begins, positions so far are void."""
 
     def publish_ephemeral(self, publication: Publication) -> None:
         """Publish at once or not at all."""

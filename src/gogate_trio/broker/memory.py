@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gogate_trio.broker.base import Publication, Receiver
 from gogate_trio.metrics import Metrics
+from gogate_trio.state.history import new_epoch
 
 
 class MemoryBroker:
@@ -20,6 +21,11 @@ class MemoryBroker:
         self._offset += 1
         publication.offset = self._offset
         await self._receiver.accept(publication)
+
+    def declare_gap(self) -> None:
+        """Begin another epoch."""
+        self._metrics.gaps += 1
+        self._receiver.begin_epoch(new_epoch())
 
     def publish_ephemeral(self, publication: Publication) -> None:
         """Hand the publication to the hub, or drop it when there is no room."""

@@ -24,6 +24,13 @@ class Hangup:
     """At most 123 bytes of UTF-8, constant; also the name of this end in logs and metrics."""
     refusal: Refusal | None = None
     """The ``error`` event that goes out before the close frame."""
+    retry_after_ms: int | None = None
+    """Milliseconds after which the client should come back."""
+
+    @property
+    def text(self) -> str:
+        """The reason in the close frame, with ``retry=`` and the delay where there is one."""
+        return self.reason if self.retry_after_ms is None else f"retry={self.retry_after_ms}"
 
 
 SILENT: Final = 0
@@ -50,6 +57,11 @@ TOKEN_REVOKED: Final = Hangup(4503, "token revoked", refusals.TOKEN_REVOKED)
 
 
 TOO_MANY_CONNECTIONS: Final = Hangup(4509, "too many connections", refusals.TOO_MANY_CONNECTIONS)
+
+
+def backend_away(seconds: float) -> Hangup:
+    """Return the end of a client that cannot be authenticated now."""
+    return Hangup(1013, "backend unavailable", retry_after_ms=round(seconds * 1000))
 
 
 def is_legal(code: int) -> bool:

@@ -22,10 +22,14 @@ class Refusal:
     message: str
     retry_after_ms: int | None = None
     """Milliseconds after which asking again makes sense."""
+    may_repeat: bool = False
+    """Whether nothing has happened, so that asking again is safe."""
 
-    def because(self, reason: object, *, code: str | None = None) -> Refusal:
+    def because(
+        self, reason: object, *, code: str | None = None, may_repeat: bool = False
+    ) -> Refusal:
         """Return this refusal with a reason behind it, and another code where that says more."""
-        return Refusal(code or self.code, f"{self.message}: {reason}")
+        return Refusal(code or self.code, f"{self.message}: {reason}", may_repeat=may_repeat)
 
     def after(self, seconds: float) -> Refusal:
         """Return this refusal with the time after which asking again makes sense."""
@@ -75,7 +79,7 @@ def failed(refusal: Refusal, error: BackendError) -> Refusal:
     """Say what went wrong, with a code that tells whether sending again is safe."""
     match error:
         case BackendUnavailable():
-            return refusal.because(error, code=BACKEND_UNAVAILABLE)
+            return refusal.because(error, code=BACKEND_UNAVAILABLE, may_repeat=True)
         case OutcomeUnknown():
             return refusal.because(error, code=OUTCOME_UNKNOWN)
     return refusal.because(error)
@@ -83,6 +87,7 @@ def failed(refusal: Refusal, error: BackendError) -> Refusal:
 
 # ── ours ─────────────────────────────────────────────────────────────────────
 
+INTERNAL_ERROR: Final = Refusal("INTERNAL_ERROR", "Internal error")
 BUSY: Final = Refusal("BUSY", "Too many commands are waiting, try again later")
 RATE_LIMITED: Final = Refusal("RATE_LIMITED", "Too many of these, slow down")
 FLOOD: Final = Refusal("FLOOD", "Too many refused messages")

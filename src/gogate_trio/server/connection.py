@@ -7,6 +7,7 @@ cancels the reading, and the connection's own task then says goodbye. Nobody els
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +16,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from gogate_trio.backend.base import User
+from gogate_trio.caller import CallerOutcomes, CallerSession
 from gogate_trio.calls import Calls, Lane
 from gogate_trio.config import Settings
 from gogate_trio.ids import ChatId, ConnectionId
@@ -25,6 +27,7 @@ from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
+from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Error, Event, Throttled
 from gogate_trio.protocol.frames import close_frame, text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
@@ -72,6 +75,8 @@ class Connection:
         self.number = number
         self.user: User | None = None
         self.token = ""
+        self.session: CallerSession | None = None
+        self.outcomes = CallerOutcomes(f"connection-{uuid.uuid4().hex}")
         self.wants_notices = False
         self.early = 0
         self.typing: dict[ChatId, bool] = {}
@@ -94,20 +99,20 @@ class Connection:
 
     # ── what others may do with it ───────────────────────────────────────────
 
-    def reply(self, event: Event) -> None:
+    def reply(self, event: Event, to: CommandId | None = None) -> None:
         """Tell this client alone. Does nothing once it is gone."""
-        self.outbox.offer(text_frame(encode_event(event)))
+        self.outbox.offer(text_frame(encode_event(event, to)))
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal, to: CommandId | None = None) -> None:
         """Tell this client that something was refused."""
         self._house.metrics.errors[refusal.code] += 1
         if refusal.retry_after_ms is None:
-            self.reply(Error(refusal.message, refusal.code))
+            self.reply(Error(refusal.message, refusal.code), to)
         else:
-            self.reply(Throttled(refusal.message, refusal.code, refusal.retry_after_ms))
+            self.reply(Throttled(refusal.message, refusal.code, refusal.retry_after_ms), to)
 
     def identify(self, user: User, token: str) -> bool:
-        """Let it have the user's events from now on; False when it is leaving or one too many."""
+        """It is this user from now on; False when it is leaving or one too many."""
         if self.hangup is not None:
             return False
         if self.user is None and not self._has_room_for(user):
@@ -117,10 +122,14 @@ class Connection:
         self._reading.deadline = float("inf")
         if self.user is None:
             self._house.admission.authenticated(self._ticket)
-            self._house.directory.join(user.user_id, self.outbox)
-            self._listed = True
         self.user = user
         return True
+
+    def listen(self) -> None:
+        """Let it have its user's events from now on, unless it has them or is leaving."""
+        if self.user is not None and self.hangup is None and not self._listed:
+            self._listed = True
+            self._house.directory.join(self.user.user_id, self.outbox)
 
     def _has_room_for(self, user: User) -> bool:
         """Whether one more connection of a user may stay; makes room where that is the policy."""
@@ -271,7 +280,7 @@ class Connection:
             event = Error(hangup.refusal.message, hangup.refusal.code)
             words.append(text_frame(encode_event(event)))
         if hangup.code != close.SILENT:
-            words.append(close_frame(hangup.code, hangup.reason))
+            words.append(close_frame(hangup.code, hangup.text))
         return tuple(words)
 
     def _leave(self) -> None:

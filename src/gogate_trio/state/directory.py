@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
@@ -42,6 +43,11 @@ class Directory(Generic[M]):
     def of(self, user_id: UserId) -> tuple[M, ...]:
         """Return the mailboxes of one user, oldest first."""
         return self._mailboxes.get(user_id, ())
+
+    def everybody(self) -> Iterator[M]:
+        """Yield all mailboxes. Nobody may join or leave meanwhile."""
+        for boxes in self._mailboxes.values():
+            yield from boxes
 
     def reach(self, user_ids: AbstractSet[UserId]) -> tuple[M, ...]:
         """Return the mailboxes of all of these users who are here, in no order."""

@@ -43,7 +43,9 @@ class Outcomes(Generic[O, W]):
     ``O`` is an outcome, ``W`` somebody who waits for one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scope: str = "") -> None:
+        """``scope`` tells these commands from others': the session's id, or a connection's."""
+        self.scope = scope
         self._kept: OrderedDict[CommandId, _Kept[O, W]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -88,7 +90,7 @@ class Session(Generic[O, W]):
 
     session_id: str
     user_id: UserId
-    outcomes: Outcomes[O, W] = attrs.field(factory=Outcomes, repr=False)
+    outcomes: Outcomes[O, W] = attrs.field(repr=False)
     connections: int = 0
     """Connections it has right now."""
     told_to: int = 0
@@ -115,8 +117,9 @@ class Sessions(Generic[O, W]):
     def open(self, user_id: UserId, now: float) -> Session[O, W]:
         """Begin a session with one connection."""
         self._forget(now)
-        session = Session[O, W](secrets.token_urlsafe(16), user_id, connections=1)
-        self._here[session.session_id] = session
+        session_id = secrets.token_urlsafe(16)
+        session = Session[O, W](session_id, user_id, Outcomes(session_id), connections=1)
+        self._here[session_id] = session
         return session
 
     def resume(self, session_id: str, user_id: UserId, now: float) -> Session[O, W] | None:
@@ -129,6 +132,15 @@ class Sessions(Generic[O, W]):
         self._here[session_id] = session
         session.connections += 1
         return session
+
+    def is_of(self, session_id: str, user_id: UserId) -> bool:
+        """Whether there is such a session of this user's."""
+        session = self._here.get(session_id) or self._away.get(session_id)
+        return session is not None and session.user_id == user_id
+
+    def is_known(self, session_id: str) -> bool:
+        """Whether there is such a session, whosever it is."""
+        return session_id in self._here or session_id in self._away
 
     def leave(self, session: Session[O, W], head: Position, told_to: int, now: float) -> None:
         """Take a connection out, that has been told everything for it up to ``told_to``."""
