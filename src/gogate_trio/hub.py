@@ -32,7 +32,6 @@ class _Reached:
     """The outboxes of an audience, as of one version of the directory."""
 
     audience: Mapping[UserId, str]
-    version: int
     plain: tuple[Outbox, ...]
     placed: tuple[Outbox, ...]
     """Those of clients that want to know each event's position."""
@@ -47,6 +46,7 @@ class Hub:
         self._metrics = metrics
         self._inbox, self._queue = trio.open_memory_channel[Publication](HUB_INBOX)
         self._reached: dict[int, _Reached] = {}
+        self._reached_version = directory.version
         self._left = SENDS_PER_TURN
         """sends until the next checkpoint"""
         self._unsettled = 0
@@ -171,15 +171,18 @@ class Hub:
         return with_position(publication.text, str(position))
 
     def _reach(self, audience: Mapping[UserId, str]) -> _Reached:
+        if self._reached_version != self._directory.version:
+            # Nothing older will serve again, and it would keep those who have left in memory.
+            self._reached.clear()
+            self._reached_version = self._directory.version
         reached = self._reached.get(id(audience))
-        if reached is None or reached.version != self._directory.version:
+        if reached is None:
             if len(self._reached) >= _KEPT_AUDIENCES:
                 self._reached.clear()
             outboxes = self._directory.reach(audience.keys())
             # The audience is kept with it, so that its id cannot be another's.
             reached = _Reached(
                 audience,
-                self._directory.version,
                 plain=tuple(outbox for outbox in outboxes if not outbox.wants_positions),
                 placed=tuple(outbox for outbox in outboxes if outbox.wants_positions),
             )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 from fakes.clients import CLOSE, frame, open_client
+from fakes.desk import FakeUser
 from fakes.leaks import holding, settles
 from fakes.node import open_node, undisturbed_chat, within
 from fakes.strangers import STRANGERS, illegal_frames, visit
+from gogate_trio.server.connection import Connection
 
 
 async def a_person(port):
@@ -15,6 +19,24 @@ async def a_person(port):
         await client.event("new_message")
         await client.send(frame(CLOSE, b"\x03\xe8"))
         await client.close_code()
+
+
+async def test_people_who_have_left_are_forgotten(fake):
+    """What was kept ready for a chat's next message does not keep alive who was in it."""
+    for number in range(1001, 1051):
+        fake.users[number] = FakeUser(number, "Number", str(number), "")
+        fake.chats[number] = [number]
+    async with open_node(fake) as node, undisturbed_chat(node) as chat:
+        for number in range(1001, 1051):
+            async with open_client(node.port, fake.token(number)) as client:
+                with within():
+                    await client.say("send_message", chat_id=number, text="hello")
+                    await client.event("new_message")
+        assert await settles(lambda: node.metrics.connections == 2)
+        await chat.goes_on()
+
+        gc.collect()
+        assert sum(isinstance(each, Connection) for each in gc.get_objects()) == 2
 
 
 async def test_a_thousand_visits_leave_no_task_and_no_descriptor(fake, logged):
