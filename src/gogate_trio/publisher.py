@@ -68,13 +68,18 @@ class Publisher:
 
     async def _audience(self, chat_id: ChatId, user: User) -> Audience | None:
         """Return who shall hear of it; None when that cannot be learnt now."""
+        alone = {user.user_id: user.name}
+        known = self.membership.cached(chat_id)
+        if known is not None and user.user_id not in known.names:
+            # The backend let it happen: the list may be older than the user's joining.
+            self.membership.invalidate(chat_id)
         try:
             names = (await self.membership.get(chat_id)).names
-        except BackendRejected:
-            names = {}
+        except BackendRejected as error:
+            return alone if error.status in _GONE else None
         except BackendError:
             return None
-        return names if user.user_id in names else {user.user_id: user.name}
+        return names if user.user_id in names else alone
 
     def _put_aside(self, text: bytes, chat_id: ChatId, user: User) -> None:
         _log.warning("audience_unknown", chat=chat_id)
@@ -94,6 +99,10 @@ class Publisher:
                     await self._publish(text, audience, chat_id)
                     return
             self._give_up(chat_id)
+        except Exception:  # noqa: BLE001 - the fence: a bug loses a message, not the node
+            self.metrics.bugs += 1
+            _log.exception("publication_failed", chat=chat_id)
+            self._give_up(chat_id)
         finally:
             self._late -= 1
 
@@ -101,3 +110,7 @@ class Publisher:
         self.metrics.lost_audiences += 1
         _log.error("publication_lost", chat=chat_id)
         self.broker.declare_gap()
+
+
+_GONE = frozenset({403, 404})
+"""Statuses that say the chat is no more, or not ours to see. Any other says nothing about it."""
