@@ -138,6 +138,7 @@ async def test_a_bug_ends_its_connection_and_nothing_else(calls, metrics, work):
     async def stumble_in_a_nursery() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stumble)
+            nursery.start_soon(trio.sleep_forever)
 
     for job in (stumble, stumble_in_a_nursery, work.job("a")):
         lane.submit(job)
