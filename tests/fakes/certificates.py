@@ -93,10 +93,13 @@ class Files:
 
 
 @asynccontextmanager
-async def open_secure_raw(port: int, trust: ssl.SSLContext) -> AsyncIterator[Client]:
-    """Connect, shake hands, and say nothing yet."""
+async def open_secure_raw(
+    port: int, trust: ssl.SSLContext, *, pause: float = 0.0
+) -> AsyncIterator[Client]:
+    """Connect, shake hands after so many seconds, and say nothing yet."""
     stream = await trio.open_tcp_stream("127.0.0.1", port)
     try:
+        await trio.sleep(pause)
         secure = trio.SSLStream(stream, trust, server_hostname=NAME, https_compatible=True)
         await secure.do_handshake()
         yield Client(secure)

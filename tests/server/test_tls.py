@@ -102,10 +102,12 @@ async def test_a_page_over_tls_ends_properly_and_soon(fake, files):
         with within():
             await client.send(REQUEST)
             page = await client.rest()
+            below = await client.stream.transport_stream.receive_some()
         took = trio.current_time() - started
 
     assert page.startswith(b"HTTP/1.1 200 OK\r\n")
     assert page.endswith(HEALTH)
+    assert below == b""
     assert took < LINGER_SECONDS
 
 
@@ -237,15 +239,16 @@ async def test_strangers_leave_nothing_behind_and_are_not_noticed(fake, files, m
 
 async def test_a_handshake_and_a_head_share_one_deadline(fake, files, monkeypatch):
     """Who shakes hands and then says nothing is told 408, in TLS, within the same time."""
-    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.4)
-    async with (
-        open_node(fake, tls=files.settings) as node,
-        open_secure_raw(node.port, AUTHORITY.trust()) as client,
-    ):
-        with within(5):
-            answer = await client.rest()
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.8)
+    async with open_node(fake, tls=files.settings) as node:
+        started = trio.current_time()
+        async with open_secure_raw(node.port, AUTHORITY.trust(), pause=0.6) as client:
+            with within():
+                answer = await client.rest()
+            took = trio.current_time() - started
 
     assert answer.startswith(b"HTTP/1.1 408 ")
+    assert took < 1.3
 
 
 async def test_nonsense_behind_the_handshake_is_no_bug(fake, files):
@@ -293,13 +296,16 @@ async def test_a_slow_client_is_cut_and_its_chat_goes_on(fake, files):
     async with (
         open_node(fake, tls=files.settings, write_wait=0.4) as node,
         chatting(node.port) as exchange,
-        open_secure(node.port, AUTHORITY.trust(), "token-1"),
+        open_secure(node.port, AUTHORITY.trust(), "token-1") as slow,
     ):
         with within():
             while not node.metrics.closed["slow consumer"]:
                 await exchange("z" * 50_000)
 
         assert await settles(lambda: node.metrics.connections == 2)
+        # The rest was not left to the kernel: it would hold it for as long as it liked.
+        with pytest.raises(trio.BrokenResourceError), within():
+            await slow.rest()
 
 
 async def test_a_drain_says_1012_to_everybody(fake, files):

@@ -26,9 +26,15 @@ class Reader:
     """Reads certificates as the real reader does, and remembers how often and how it went."""
 
     outcomes: list[str] = attrs.field(factory=list)
+    faults: int = 0
+    """How many readings are to fail, whatever the files hold."""
 
     def __call__(self, settings):
         """Read, or fail, and take a note."""
+        if self.faults:
+            self.faults -= 1
+            self.outcomes.append("no luck")
+            raise OperatorError("no luck")
         try:
             read = read_certificate(settings)
         except OperatorError as error:
@@ -141,6 +147,20 @@ async def test_a_bad_pair_is_told_once_and_tried_until_it_is_good(
     assert [entry["reason"] for entry in after_bad] == ["TLS_KEY is not the key of TLS_CERT"]
     assert reader.outcomes[-1] == "good"
     assert said[-1]["event"] == "tls_certificate_loaded"
+
+
+async def test_a_failure_that_passes_is_tried_again(autojump_clock, reader, files, said):
+    """When only the reading failed, nobody has to touch the files for another try."""
+    async with watching(autojump_clock, files, reader):
+        reader.faults = 2
+        files.write(AUTHORITY.issue())
+        await looks(6)
+
+    assert reader.outcomes[1:] == ["no luck", "no luck", "good"]
+    assert [entry["event"] for entry in said[1:]] == [
+        "tls_certificate_kept",
+        "tls_certificate_loaded",
+    ]
 
 
 async def test_files_that_vanish_are_told_and_the_old_pair_serves_on(autojump_clock, files, said):
