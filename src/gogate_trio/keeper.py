@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import attrs
 import trio
 
 from gogate_trio.backend.base import Backend, User
@@ -44,6 +45,14 @@ Token = Entry[Caller]
 _log = get_logger(__name__)
 
 
+@attrs.frozen
+class _Word:
+    """What the backend said about a token, and when: trio's clock, seconds."""
+
+    user: User
+    given_at: float
+
+
 class Keeper:
     """Keeps the tokens of one node. ``run`` must be running for anything to end."""
 
@@ -60,7 +69,7 @@ class Keeper:
         """``wall`` tells the seconds since 1970; ``spread`` a number between its arguments."""
         self._backend = backend
         self._reception = reception
-        self._recent = RecentTokens[User](settings.recheck)
+        self._recent = RecentTokens[_Word](settings.recheck)
         self._spread = spread
         self._settings = settings
         self._metrics = metrics
@@ -102,46 +111,67 @@ class Keeper:
         """
         digest = _digest(command.token)
         try:
-            user = await self._user_of(command, digest)
+            word = await self._word_on(caller, command, digest)
         except BackendError as error:
             if isinstance(error, BackendRejected):
                 self._suspect(digest)
             elif caller.user is None:
                 caller.hang_up(close.backend_away(self._spread(*AWAY_SECONDS)))
             return failed(refusals.AUTH_FAILED, error)
+        if word is None:
+            return Ack()
+        user = word.user
         if not user.active:
             self._suspect(digest)
             return refusals.AUTH_FAILED.because("user is not active")
         if caller.user is not None and caller.user.user_id != user.user_id:
             return refusals.ALREADY_AUTHENTICATED
         if caller.identify(user, command.token):
-            self._hold(caller, command, digest)
+            near = self._hold(caller, command, accepted_at=word.given_at)
             await self._reception.welcome(caller, user, command)
+            if near is not None:
+                _notify(caller, near, trio.current_time())
         return Ack()
 
-    async def _user_of(self, command: Auth, digest: bytes) -> User:
-        """Return whose token it is. A client that resumes need not be asked about again.
+    async def _word_on(self, caller: Caller, command: Auth, digest: bytes) -> _Word | None:
+        """Return whose token it is; None when nobody waits for the answer any more.
 
-        For as long as a token in use would not be asked about either, so also during an
-        outage: thousands that come back at once neither hammer the backend nor depend on it.
+        A client that resumes need not be asked about for as long as a token in use would not
+        be either, so also during an outage: thousands that come back at once neither hammer
+        the backend nor depend on it.
         """
         known = self._recent.find(digest, trio.current_time())
-        if known is not None and self._reception.knows(command, known):
+        if (
+            known is not None
+            and self._reception.knows(command, known.user)
+            and not self._is_over(command.token)
+        ):
             return known
         async with self._slots:
-            user = await self._backend.validate(command.token)
-        if user.active:
-            self._recent.learn(digest, user, trio.current_time())
-        return user
+            if caller.hangup is not None:
+                return None
+            return self._learn(digest, await self._backend.validate(command.token))
 
-    def _hold(self, caller: Caller, command: Auth, digest: bytes) -> None:
+    def _learn(self, digest: bytes, user: User) -> _Word:
+        """Remember what the backend has just said."""
+        word = _Word(user, trio.current_time())
+        if user.active:
+            self._recent.learn(digest, word, word.given_at)
+        return word
+
+    def _is_over(self, token: str) -> bool:
+        exp = expiry(token)
+        return exp is not None and exp <= self._wall()
+
+    def _hold(self, caller: Caller, command: Auth, *, accepted_at: float) -> Token | None:
+        """Watch over a token; return it when its end is so near that it gives no notice more."""
         caller.wants_notices = caller.wants_notices or command.notices
         now = trio.current_time()
         ends_at = self._end_of(command.token, now)
-        near = self._book.hold(caller, digest, ends_at=ends_at, now=now)
-        if near is not None:
-            _notify(caller, near, now)
+        digest = _digest(command.token)
+        near = self._book.hold(caller, digest, ends_at=ends_at, accepted_at=accepted_at, now=now)
         self._wake()
+        return near
 
     def _end_of(self, token: str, now: float) -> float:
         """Return when a token that the backend has just accepted ends, by trio's clock."""
@@ -214,6 +244,8 @@ class Keeper:
         callers = tuple(token.holders)
         verdict = self._book.settle(token, answer, now=trio.current_time())
         self._wake()
+        if verdict is not Verdict.KEEP:
+            self._recent.forget(token.digest)
         if callers:
             self._note(answer)
             _carry_out(verdict, callers)
@@ -240,7 +272,10 @@ class Keeper:
             return _MEANINGS.get(error.status, Answer.AWAY)
         except BackendError:
             return Answer.AWAY
-        return Answer.GOOD if user.active and user.user_id == user_id else Answer.BARRED
+        if not user.active or user.user_id != user_id:
+            return Answer.BARRED
+        self._learn(token.digest, user)
+        return Answer.GOOD
 
     async def _is_key_good(self) -> bool:
         try:

@@ -10,7 +10,7 @@ from structlog.testing import LogCapture
 
 from fakes.backend import open_fake_backend
 from fakes.desk import FakeUser
-from gogate_trio import app, calls, router
+from gogate_trio import app, calls, keeper, publisher
 from gogate_trio.server import connection, listener
 
 if TYPE_CHECKING:
@@ -35,6 +35,6 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[EventDict]:
     """What the gateway's rooms log, whatever other tests have configured."""
     capture = LogCapture()
     logger = structlog.wrap_logger(None, processors=[capture])
-    for room in (app, calls, router, connection, listener):
+    for room in (app, calls, keeper, publisher, connection, listener):
         monkeypatch.setattr(room, "_log", logger)
     return capture.entries

@@ -25,6 +25,11 @@ def book(*, grace=GRACE, recheck=RECHECK, spread=middle):
     return TokenBook[str](grace=grace, recheck=recheck, spread=spread)
 
 
+def hold(tokens, holder, digest, *, ends_at, now):
+    """Hold a token that the backend has accepted this very moment."""
+    return tokens.hold(holder, digest, ends_at=ends_at, accepted_at=now, now=now)
+
+
 def everything_due(tokens, now):
     """Take all that is due, as (digest, step)."""
     taken = []
@@ -46,7 +51,7 @@ def ask(tokens, now):
 def test_a_token_is_asked_about_at_the_interval():
     """Not before, once, and again an interval after the answer."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
 
     assert tokens.next_at == 300.0
     assert tokens.due(299.9) is None
@@ -61,7 +66,7 @@ def test_the_interval_is_spread_by_a_tenth():
     """Those who came together do not ask together."""
     tokens = book(spread=random.Random(7).uniform)
     for number in range(1000):
-        tokens.hold(f"{number}", b"%d" % number, ends_at=NEVER, now=0.0)
+        hold(tokens, f"{number}", b"%d" % number, ends_at=NEVER, now=0.0)
     times = sorted(entry.ask_at for entry in tokens._entries.values())
 
     assert 270.0 <= times[0] < 275.0
@@ -72,7 +77,7 @@ def test_the_interval_is_spread_by_a_tenth():
 def test_without_an_interval_nothing_is_asked_by_itself():
     """TOKEN_RECHECK 0: only the end, or a suspicion, asks."""
     tokens = book(recheck=0.0)
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
     assert tokens.next_at == NEVER
 
     tokens.suspect(b"1", 50.0)
@@ -84,7 +89,7 @@ def test_without_an_interval_nothing_is_asked_by_itself():
 def test_a_minute_before_its_end_a_token_gives_notice():
     """Once; and at its end plus the grace it is asked about a last time."""
     tokens = book(recheck=0.0)
-    assert tokens.hold("a", b"1", ends_at=1000.0, now=0.0) is None
+    assert hold(tokens, "a", b"1", ends_at=1000.0, now=0.0) is None
 
     assert everything_due(tokens, 939.9) == []
     assert everything_due(tokens, 940.0) == [(b"1", Step.NOTICE)]
@@ -95,15 +100,15 @@ def test_a_minute_before_its_end_a_token_gives_notice():
 def test_who_comes_after_the_notice_is_told_at_once():
     """By what ``hold`` returns; but not again for the same token, or it would go on for ever."""
     tokens = book(recheck=0.0)
-    tokens.hold("early", b"1", ends_at=100.0, now=0.0)
+    hold(tokens, "early", b"1", ends_at=100.0, now=0.0)
     assert everything_due(tokens, 40.0) == [(b"1", Step.NOTICE)]
 
-    late = tokens.hold("late", b"1", ends_at=100.0, now=50.0)
+    late = hold(tokens, "late", b"1", ends_at=100.0, now=50.0)
     assert late is not None
     assert late.ends_at == 100.0
-    assert tokens.hold("late", b"1", ends_at=100.0, now=51.0) is None
-    assert tokens.hold("early", b"1", ends_at=100.0, now=51.0) is None
-    assert tokens.hold("late", b"2", ends_at=110.0, now=51.0) is not None
+    assert hold(tokens, "late", b"1", ends_at=100.0, now=51.0) is None
+    assert hold(tokens, "early", b"1", ends_at=100.0, now=51.0) is None
+    assert hold(tokens, "late", b"2", ends_at=110.0, now=51.0) is not None
     assert everything_due(tokens, 99.0) == []
 
 
@@ -111,7 +116,7 @@ def test_holders_of_one_token_share_its_questions():
     """Ten tabs are one question; a fresh acceptance of one counts for all."""
     tokens = book()
     for number in range(10):
-        tokens.hold(f"{number}", b"1", ends_at=NEVER, now=float(number))
+        hold(tokens, f"{number}", b"1", ends_at=NEVER, now=float(number))
     assert len(tokens) == 1
     assert tokens.due(308.9) is None
 
@@ -123,19 +128,28 @@ def test_holders_of_one_token_share_its_questions():
 def test_a_fresh_token_takes_the_place_of_the_last():
     """Nothing is due any more for the one that nobody holds."""
     tokens = book(recheck=0.0)
-    tokens.hold("a", b"1", ends_at=100.0, now=0.0)
-    tokens.hold("a", b"2", ends_at=5000.0, now=10.0)
+    hold(tokens, "a", b"1", ends_at=100.0, now=0.0)
+    hold(tokens, "a", b"2", ends_at=5000.0, now=10.0)
 
     assert len(tokens) == 1
     assert everything_due(tokens, 4000.0) == []
     assert everything_due(tokens, 4940.0) == [(b"2", Step.NOTICE)]
 
 
+def test_the_interval_counts_from_the_backends_word():
+    """Who comes back on a word given earlier is asked about when that word is old."""
+    tokens = book()
+    tokens.hold("a", b"1", ends_at=NEVER, accepted_at=100.0, now=350.0)
+
+    assert tokens.due(399.9) is None
+    assert ask(tokens, 400.0)
+
+
 def test_a_token_is_forgotten_with_its_last_holder():
     """And releasing whom nobody knows is nothing."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=100.0, now=0.0)
-    tokens.hold("b", b"1", ends_at=100.0, now=0.0)
+    hold(tokens, "a", b"1", ends_at=100.0, now=0.0)
+    hold(tokens, "b", b"1", ends_at=100.0, now=0.0)
     tokens.release("a")
     assert len(tokens) == 1
     tokens.release("b")
@@ -148,7 +162,7 @@ def test_a_token_is_forgotten_with_its_last_holder():
 def test_a_suspicion_is_looked_into_at_once_and_then_not_too_often():
     """The first at once; those of the next seconds together, at their end."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=100.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=100.0)
     tokens.suspect(b"1", 101.0)
     entry = ask(tokens, 101.0)
     tokens.suspect(b"1", 101.5)
@@ -165,7 +179,7 @@ def test_a_suspicion_is_looked_into_at_once_and_then_not_too_often():
 def test_a_suspicion_never_puts_a_question_off():
     """What is due sooner stays due sooner."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
     tokens.settle(ask(tokens, 300.0), Answer.GOOD, now=300.0)
     tokens.settle(ask(tokens, 600.0), Answer.GOOD, now=600.0)
     tokens.suspect(b"1", 898.0)
@@ -199,21 +213,21 @@ def test_what_an_answer_means(answer, alive, in_grace, over):
 def test_a_token_that_is_over_is_forgotten(answer):
     """With all its holders; they may come back with another one."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
-    tokens.hold("b", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "b", b"1", ends_at=NEVER, now=0.0)
 
     assert tokens.settle(ask(tokens, 300.0), answer, now=301.0) is Verdict.REVOKED
     assert len(tokens) == 0
     assert tokens.next_at == NEVER or tokens.due(10_000.0) is None
     tokens.release("a")
-    tokens.hold("b", b"2", ends_at=NEVER, now=302.0)
+    hold(tokens, "b", b"2", ends_at=NEVER, now=302.0)
     assert len(tokens) == 1
 
 
 def test_an_outage_extends_until_the_next_interval():
     """The next question comes as if the answer had been good."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
     for number in range(1, 10):
         entry = ask(tokens, 300.0 * number)
         assert tokens.settle(entry, Answer.AWAY, now=300.0 * number) is Verdict.KEEP
@@ -223,7 +237,7 @@ def test_an_outage_extends_until_the_next_interval():
 def test_an_outage_at_the_end_extends_by_little():
     """Asked again soon, whether or not there is an interval; the first answer ends it."""
     tokens = book(recheck=0.0)
-    tokens.hold("a", b"1", ends_at=100.0, now=50.0)
+    hold(tokens, "a", b"1", ends_at=100.0, now=50.0)
     now = 130.0
     for _ in range(3):
         assert tokens.settle(ask(tokens, now), Answer.AWAY, now=now) is Verdict.KEEP
@@ -235,9 +249,9 @@ def test_an_outage_at_the_end_extends_by_little():
 def test_an_answer_about_a_token_that_nobody_holds_any_more_is_nothing():
     """Its holder left, or brought a fresh one, while the backend was asked."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
     entry = ask(tokens, 300.0)
-    tokens.hold("a", b"2", ends_at=NEVER, now=300.5)
+    hold(tokens, "a", b"2", ends_at=NEVER, now=300.5)
 
     tokens.settle(entry, Answer.BAD, now=301.0)
     assert len(tokens) == 1
@@ -247,9 +261,9 @@ def test_an_answer_about_a_token_that_nobody_holds_any_more_is_nothing():
 def test_who_comes_while_the_backend_is_asked_shares_the_answer():
     """No second question, and one plan behind the answer."""
     tokens = book()
-    tokens.hold("a", b"1", ends_at=NEVER, now=0.0)
+    hold(tokens, "a", b"1", ends_at=NEVER, now=0.0)
     entry = ask(tokens, 300.0)
-    tokens.hold("b", b"1", ends_at=NEVER, now=301.0)
+    hold(tokens, "b", b"1", ends_at=NEVER, now=301.0)
     assert tokens.due(10_000.0) is None
 
     tokens.settle(entry, Answer.GOOD, now=302.0)
@@ -263,9 +277,9 @@ def test_who_comes_while_the_backend_is_asked_shares_the_answer():
 def test_what_is_out_of_date_does_not_pile_up():
     """A million short visits, or fresh tokens, leave no more behind than is in use."""
     tokens = book(recheck=0.0)
-    tokens.hold("stays", b"0", ends_at=1e9, now=0.0)
+    hold(tokens, "stays", b"0", ends_at=1e9, now=0.0)
     for number in range(10_000):
-        tokens.hold("visitor", b"%d" % (number % 50 + 1), ends_at=1e9, now=float(number))
+        hold(tokens, "visitor", b"%d" % (number % 50 + 1), ends_at=1e9, now=float(number))
         if number % 3 == 0:
             tokens.release("visitor")
 
@@ -297,7 +311,7 @@ def test_whatever_happens_nobody_is_forgotten(operations, recheck, grace):
         match what:
             case "hold":
                 ends_at = NEVER if digest == 0 else 500.0 * digest
-                tokens.hold(f"{holder}", b"%d" % digest, ends_at=ends_at, now=now)
+                hold(tokens, f"{holder}", b"%d" % digest, ends_at=ends_at, now=now)
             case "release":
                 tokens.release(f"{holder}")
             case "suspect":

@@ -109,8 +109,10 @@ class TokenBook(Generic[H]):
         """When ``due`` next has something; it may then turn out to be nothing."""
         return self._queue[0][0] if self._queue else NEVER
 
-    def hold(self, holder: H, digest: bytes, *, ends_at: float, now: float) -> Entry[H] | None:
-        """Note that a holder has a token that the backend accepted now, in place of its last.
+    def hold(
+        self, holder: H, digest: bytes, *, ends_at: float, accepted_at: float, now: float
+    ) -> Entry[H] | None:
+        """Note that a holder has a token, in place of its last, and when the backend accepted it.
 
         Return the token's entry if its end is so near that the holder has missed the notice.
         """
@@ -129,7 +131,7 @@ class TokenBook(Generic[H]):
             self._entries[digest] = entry
         entry.holders[holder] = None
         self._held[holder] = entry
-        self._plan(entry, now)
+        self._plan(entry, accepted_at)
         is_noticed = entry.notice_at == NEVER and entry.ends_at < NEVER
         return entry if is_new and is_noticed else None
 
@@ -180,10 +182,10 @@ class TokenBook(Generic[H]):
         self._plan(entry, now)
         return verdict
 
-    def _plan(self, entry: Entry[H], now: float) -> None:
+    def _plan(self, entry: Entry[H], since: float) -> None:
         """Set the time of the next recheck."""
         low, high = 1 - RECHECK_JITTER, 1 + RECHECK_JITTER
-        entry.ask_at = now + self._recheck * self._spread(low, high) if self._recheck else NEVER
+        entry.ask_at = since + self._recheck * self._spread(low, high) if self._recheck else NEVER
         self._queue_up(entry)
 
     def _queue_up(self, entry: Entry[H]) -> None:
