@@ -21,7 +21,10 @@ FLOORS = [
     ("state", ["state"]),
     ("edges", ["config", "log", "metrics", "outbox"]),
     ("adapters", ["backend", "broker"]),
-    ("house", ["hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper", "router"]),
+    (
+        "house",
+        ["hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper", "router"],
+    ),
     ("server", ["server"]),
     ("roof", ["app"]),
     ("guest", ["demo"]),
