@@ -27,8 +27,6 @@ class Caller(Protocol):
     """The user's JWT, for calls in their name."""
     session: CallerSession | None
     """What survives a reconnect, once the client has asked for it."""
-    outcomes: CallerOutcomes
-    """The outcomes of its commands that have an id: the session's, if there is one."""
     wants_notices: bool
     """Whether it asked to be told when its token is about to end."""
     early: int
@@ -39,6 +37,10 @@ class Caller(Protocol):
     outbox: Outbox
     typing: dict[ChatId, bool]
     """The latest typing state of each chat that waits to be told."""
+
+    @property
+    def outcomes(self) -> CallerOutcomes:
+        """The outcomes of its commands that have an id: the session's, if there is one."""
 
     def reply(self, event: Event, to: CommandId | None = None) -> None:
         """Tell this connection alone; ``to`` is the id of the command it answers."""

@@ -9,7 +9,6 @@ knows them by a digest.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import random
@@ -18,14 +17,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import attrs
 import trio
 
-from gogate_trio.backend.base import Backend, User
+from gogate_trio.backend.base import Backend
+from gogate_trio.backend.inquiry import Inquiry, Word, digest_of
 from gogate_trio.caller import Ask, Caller, Outcome
 from gogate_trio.config import AuthSettings
 from gogate_trio.errors import BackendError, BackendRejected
-from gogate_trio.ids import ChatId
 from gogate_trio.limits import AWAY_SECONDS
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
@@ -37,20 +35,11 @@ from gogate_trio.protocol.handshake import Head
 from gogate_trio.protocol.jwt import expiry
 from gogate_trio.protocol.refusals import Refusal, failed
 from gogate_trio.resume import Reception
-from gogate_trio.state.recent import RecentTokens
 from gogate_trio.state.tokens import NEVER, Answer, Entry, Step, TokenBook, Verdict
 
 Token = Entry[Caller]
 
 _log = get_logger(__name__)
-
-
-@attrs.frozen
-class _Word:
-    """What the backend said about a token, and when: trio's clock, seconds."""
-
-    user: User
-    given_at: float
 
 
 class Keeper:
@@ -67,9 +56,10 @@ class Keeper:
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """``wall`` tells the seconds since 1970; ``spread`` a number between its arguments."""
-        self._backend = backend
+        self._inquiry = Inquiry(
+            backend, concurrency=settings.concurrency, remember=settings.recheck
+        )
         self._reception = reception
-        self._recent = RecentTokens[_Word](settings.recheck)
         self._spread = spread
         self._settings = settings
         self._metrics = metrics
@@ -77,7 +67,6 @@ class Keeper:
         self._book = TokenBook[Caller](
             grace=settings.grace, recheck=settings.recheck, spread=spread
         )
-        self._slots = trio.CapacityLimiter(settings.concurrency)
         # Unbounded, but a token is in it once at most.
         self._ask_later, self._to_ask = trio.open_memory_channel[Token](math.inf)
         self._news = trio.Event()
@@ -109,12 +98,11 @@ class Keeper:
         Refused, it stays as it was: outside, or inside with the token it had. When the backend
         cannot say, one that is outside is sent away for a while.
         """
-        digest = _digest(command.token)
         try:
-            word = await self._word_on(caller, command, digest)
+            word = await self._word_on(caller, command)
         except BackendError as error:
             if isinstance(error, BackendRejected):
-                self._suspect(digest)
+                self._suspect(command.token)
             elif caller.user is None:
                 caller.hang_up(close.backend_away(self._spread(*AWAY_SECONDS)))
             return failed(refusals.AUTH_FAILED, error)
@@ -122,7 +110,7 @@ class Keeper:
             return Ack()
         user = word.user
         if not user.active:
-            self._suspect(digest)
+            self._suspect(command.token)
             return refusals.AUTH_FAILED.because("user is not active")
         if caller.user is not None and caller.user.user_id != user.user_id:
             return refusals.ALREADY_AUTHENTICATED
@@ -133,31 +121,22 @@ class Keeper:
                 _notify(caller, near, trio.current_time())
         return Ack()
 
-    async def _word_on(self, caller: Caller, command: Auth, digest: bytes) -> _Word | None:
+    async def _word_on(self, caller: Caller, command: Auth) -> Word | None:
         """Return whose token it is; None when nobody waits for the answer any more.
 
         A client that resumes need not be asked about for as long as a token in use would not
         be either, so also during an outage: thousands that come back at once neither hammer
         the backend nor depend on it.
         """
-        known = self._recent.find(digest, trio.current_time())
+        known = self._inquiry.recall(command.token)
         if (
             known is not None
             and self._reception.knows(command, known.user)
             and not self._is_over(command.token)
         ):
             return known
-        async with self._slots:
-            if caller.hangup is not None:
-                return None
-            return self._learn(digest, await self._backend.validate(command.token))
-
-    def _learn(self, digest: bytes, user: User) -> _Word:
-        """Remember what the backend has just said."""
-        word = _Word(user, trio.current_time())
-        if user.active:
-            self._recent.learn(digest, word, word.given_at)
-        return word
+        async with self._inquiry.slots:
+            return None if caller.hangup is not None else await self._inquiry.whose(command.token)
 
     def _is_over(self, token: str) -> bool:
         exp = expiry(token)
@@ -168,7 +147,7 @@ class Keeper:
         caller.wants_notices = caller.wants_notices or command.notices
         now = trio.current_time()
         ends_at = self._end_of(command.token, now)
-        digest = _digest(command.token)
+        digest = digest_of(command.token)
         near = self._book.hold(caller, digest, ends_at=ends_at, accepted_at=accepted_at, now=now)
         self._wake()
         return near
@@ -190,7 +169,7 @@ class Keeper:
 
     def suspect(self, caller: Caller) -> None:
         """Have the backend asked at once about a connection whose call it has answered 401."""
-        self._suspect(_digest(caller.token))
+        self._suspect(caller.token)
 
     def forget(self, caller: Caller) -> None:
         """Note that a connection is gone."""
@@ -229,7 +208,7 @@ class Keeper:
         One at a time waits for the limiter, so newcomers get most of it.
         """
         async for token in self._to_ask:
-            await self._slots.acquire_on_behalf_of(token)
+            await self._inquiry.slots.acquire_on_behalf_of(token)
             questions.start_soon(self._ask, token)
 
     async def _ask(self, token: Token) -> None:
@@ -240,51 +219,21 @@ class Keeper:
             _log.exception("recheck_failed")
             answer = Answer.AWAY
         finally:
-            self._slots.release_on_behalf_of(token)
+            self._inquiry.slots.release_on_behalf_of(token)
         callers = tuple(token.holders)
         verdict = self._book.settle(token, answer, now=trio.current_time())
         self._wake()
         if verdict is not Verdict.KEEP:
-            self._recent.forget(token.digest)
+            self._inquiry.forget(token.digest)
         if callers:
             self._note(answer)
             _carry_out(verdict, callers)
 
     async def _answer(self, token: Token) -> Answer:
-        """Return what the backend makes of a token; ``AWAY`` if it says nothing about it.
-
-        It says 401 to a wrong key of ours too. So 401 counts when it is said again after our
-        key was good: changing the key on one side only must not cut everybody off.
-        """
-        answer = await self._question(token)
-        if answer is not Answer.BAD:
-            return answer
-        return await self._question(token) if await self._is_key_good() else Answer.AWAY
-
-    async def _question(self, token: Token) -> Answer:
         caller = next(iter(token.holders), None)
         if caller is None or caller.user is None:
             return Answer.AWAY
-        user_id = caller.user.user_id
-        try:
-            user = await self._backend.validate(caller.token)
-        except BackendRejected as error:
-            return _MEANINGS.get(error.status, Answer.AWAY)
-        except BackendError:
-            return Answer.AWAY
-        if not user.active or user.user_id != user_id:
-            return Answer.BARRED
-        self._learn(token.digest, user)
-        return Answer.GOOD
-
-    async def _is_key_good(self) -> bool:
-        try:
-            await self._backend.members(_ANY_CHAT)
-        except BackendRejected as error:
-            return _MEANINGS.get(error.status) is not Answer.BAD
-        except BackendError:
-            return False
-        return True
+        return await self._inquiry.still(caller.token, caller.user.user_id)
 
     def _note(self, answer: Answer) -> None:
         """Count an answer; log the first of an outage and the first after it."""
@@ -296,8 +245,9 @@ class Keeper:
             _log.info("tokens_checked_again")
         self._is_away = is_away
 
-    def _suspect(self, digest: bytes) -> None:
-        self._recent.forget(digest)
+    def _suspect(self, token: str) -> None:
+        digest = digest_of(token)
+        self._inquiry.forget(digest)
         self._book.suspect(digest, trio.current_time())
         self._wake()
 
@@ -320,15 +270,5 @@ def _carry_out(verdict: Verdict, callers: tuple[Caller, ...]) -> None:
         caller.hang_up(hangup)
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.blake2b(token.encode(), digest_size=16).digest()
-
-
 _PER_TURN: Final = 256
 """tokens seen to between two checkpoints: about 1 ms"""
-
-_ANY_CHAT: Final = ChatId(1)
-"""Whether the backend has it does not matter: "no such chat" too is an answer to our key."""
-
-_MEANINGS: Final = {401: Answer.BAD, 403: Answer.BARRED}
-"""What a refusal says about a token. Any other status is about something else."""

@@ -13,6 +13,7 @@ anything else that does not fit ends the connection, never silently.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from typing import NamedTuple
 
 import trio
 
@@ -24,12 +25,18 @@ _RESERVE = 2
 """channel slots beyond the limit, for last words: an error event and the close frame"""
 
 
+class _Queue(NamedTuple):
+    """Both ends of the bounded channel."""
+
+    entry: trio.MemorySendChannel[tuple[bytes, int]]
+    exit: trio.MemoryReceiveChannel[tuple[bytes, int]]
+
+
 class Outbox:
     """What waits for one client. ``hang_up`` is called when it cannot go on; the first counts."""
 
     __slots__ = (
         "_bytes",
-        "_channel",
         "_direct",
         "_finished",
         "_frames",
@@ -41,6 +48,7 @@ class Outbox:
         "hang_up",
         "progress_at",
         "shed",
+        "start_writer",
         "told_to",
         "wants_positions",
     )
@@ -56,9 +64,11 @@ class Outbox:
         self._idle = self._direct
         self._open = True
         self._finished = False
-        self._channel, self._queue = trio.open_memory_channel[tuple[bytes, int]](
-            OUTBOX_FRAMES + _RESERVE
-        )
+        self._queue: _Queue | None = None
+        """Opened with the first bytes that have to wait, or by the writer."""
+        self.start_writer: Callable[[], None] | None = None
+        """Called when bytes wait for the first time. Most clients never fall behind; they cost
+        neither a channel nor a writer's task (5 kB)."""
         self._frames = 0
         self._bytes = 0
         self._room: trio.Event | None = None
@@ -139,21 +149,25 @@ class Outbox:
         for frame in last_words:
             if self._idle:
                 self.offer(frame)
-            elif self._channel.statistics().current_buffer_used < OUTBOX_FRAMES + _RESERVE:
+            elif self._has_slot():
                 self._enqueue(frame, 1)
         self.shut()
-        self._channel.close()
+        if self._queue is not None:
+            self._queue.entry.close()
 
     async def chunks(self, gather: int) -> AsyncGenerator[bytes, None]:
         """Yield what waits, joined until it has ``gather`` bytes. Only the writer calls this.
 
         Asking for the next chunk means that the last one is written.
         """
-        async for chunk, frames in self._queue:
+        if self._finished and self._queue is None:
+            return
+        queue = self._opened().exit
+        async for chunk, frames in queue:
             parts, size, count = [chunk], len(chunk), frames
             while size < gather:
                 try:
-                    chunk, frames = self._queue.receive_nowait()  # noqa: PLW2901 - more of the same
+                    chunk, frames = queue.receive_nowait()  # noqa: PLW2901 - more of the same
                 except (trio.WouldBlock, trio.EndOfChannel):
                     break
                 parts.append(chunk)
@@ -171,10 +185,24 @@ class Outbox:
     def _enqueue(self, data: bytes, frames: int) -> None:
         if not self._frames:
             self.progress_at = trio.current_time()
-        self._channel.send_nowait((data, frames))
+        starts_writer = self._queue is None and self.start_writer is not None
+        self._opened().entry.send_nowait((data, frames))
         self._frames += frames
         self._bytes += len(data)
         self._idle = False
+        if starts_writer and self.start_writer is not None:
+            self.start_writer()
+
+    def _opened(self) -> _Queue:
+        if self._queue is None:
+            capacity = OUTBOX_FRAMES + _RESERVE
+            self._queue = _Queue(*trio.open_memory_channel[tuple[bytes, int]](capacity))
+        return self._queue
+
+    def _has_slot(self) -> bool:
+        if self._queue is None:
+            return True
+        return self._queue.entry.statistics().current_buffer_used < OUTBOX_FRAMES + _RESERVE
 
     def _written(self, size: int, frames: int) -> None:
         self._frames -= frames
@@ -193,9 +221,9 @@ class Outbox:
             self._room = None
 
     def _drop_waiting(self) -> None:
-        while True:
+        while self._queue is not None:
             try:
-                data, frames = self._queue.receive_nowait()
+                data, frames = self._queue.exit.receive_nowait()
             except (trio.WouldBlock, trio.EndOfChannel):
                 return
             self._frames -= frames

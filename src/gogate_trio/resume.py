@@ -56,7 +56,6 @@ class Reception:
         session, is_own = self._session(command.resume, user)
         cursor = self._cursor(position or None, session) if is_own else None
         caller.session = session
-        caller.outcomes = session.outcomes
         caller.outbox.wants_positions = True
         at = Position(self.history.epoch, self.history.head if cursor is None else cursor)
         recovered = cursor is not None

@@ -65,18 +65,28 @@ class House:
     """What to do with one that is gone."""
 
 
+@attrs.frozen
+class Visit:
+    """What a client came in with."""
+
+    ticket: Ticket
+    head: Head
+    """Its request, that has passed ``fault_of_upgrade`` and the origin policy."""
+    behind: bytes = b""
+    """What came behind it."""
+
+
 class Connection:
     """One client's WebSocket. Implements the router's ``Caller``."""
 
     def __init__(
-        self, number: ConnectionId, stream: trio.abc.Stream, house: House, ticket: Ticket
+        self, number: ConnectionId, stream: trio.abc.Stream, house: House, visit: Visit
     ) -> None:
         direct = stream.send_nowait if isinstance(stream, Wire) else None
         self.number = number
         self.user: User | None = None
         self.token = ""
         self.session: CallerSession | None = None
-        self.outcomes = CallerOutcomes(f"connection-{uuid.uuid4().hex}")
         self.wants_notices = False
         self.early = 0
         self.typing: dict[ChatId, bool] = {}
@@ -90,12 +100,23 @@ class Connection:
         self.hangup: Hangup | None = None
         self._stream = stream
         self._house = house
-        self._ticket = ticket
+        self._ticket = visit.ticket
+        self._head: Head | None = visit.head
+        self._behind = visit.behind
         self._listed = False
         self._guard = FrameGuard(house.settings.websocket.max_message_size)
-        self._transport = Transport(self.outbox)
+        self._outcomes: CallerOutcomes | None = None
         self._reading = trio.CancelScope()
         self._written = trio.Event()
+
+    @property
+    def outcomes(self) -> CallerOutcomes:
+        """The outcomes of its commands that have an id: the session's, or its own."""
+        if self.session is not None:
+            return self.session.outcomes
+        if self._outcomes is None:
+            self._outcomes = CallerOutcomes(f"connection-{uuid.uuid4().hex}")
+        return self._outcomes
 
     # ── what others may do with it ───────────────────────────────────────────
 
@@ -155,19 +176,19 @@ class Connection:
 
     # ── its life ─────────────────────────────────────────────────────────────
 
-    async def run(self, head: Head, behind: bytes) -> None:
+    async def run(self) -> None:
         """Live from the handshake to the goodbye.
 
-        ``head`` has passed ``fault_of_upgrade``; ``behind`` came after it. Raises nothing but
-        bugs of ours, after having told the client 1011. Cancelled, it is cut off.
+        Raises nothing but bugs of ours, after having told the client 1011. Cancelled, it is
+        cut off.
         """
         house = self._house
         house.connections.add(self)
         house.metrics.connections += 1
         try:
             async with trio.open_nursery() as conversation:
-                conversation.start_soon(self._write)
-                await self._converse(conversation, head, behind)
+                self.outbox.start_writer = partial(conversation.start_soon, self._write)
+                await self._converse(conversation)
                 conversation.cancel_scope.cancel()
         except* Exception:
             self.hang_up(close.INTERNAL_ERROR)
@@ -176,24 +197,30 @@ class Connection:
         finally:
             self._leave()
 
-    async def _converse(self, conversation: trio.Nursery, head: Head, behind: bytes) -> None:
+    async def _converse(self, conversation: trio.Nursery) -> None:
         try:
-            await self._transport.hand_over(opening(head))
-            request = await wrap_server_stream(
-                conversation,
-                self._transport,
-                max_message_size=self._house.settings.websocket.max_message_size,
-            )
-            websocket = await request.accept()
+            websocket, transport = await self._shake_hands(conversation)
             patience = self._house.settings.websocket.auth_timeout
             self._reading.deadline = trio.current_time() + patience
-            self._house.greet(self, head)
             with self._reading:
-                await self._read(websocket, behind)
+                await self._read(websocket, transport)
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self.hang_up(close.LOST)
         self.is_reading = False
         await self._say_goodbye(await self._why())
+
+    async def _shake_hands(
+        self, conversation: trio.Nursery
+    ) -> tuple[WebSocketConnection, Transport]:
+        # The head goes with this frame: a browser's is as large as the rest of a connection.
+        head, self._head = self._head, None
+        assert head is not None  # noqa: S101 - a connection lives once
+        transport = Transport(self.outbox, opening(head))
+        largest = self._house.settings.websocket.max_message_size
+        request = await wrap_server_stream(conversation, transport, max_message_size=largest)
+        websocket = await request.accept()
+        self._house.greet(self, head)
+        return websocket, transport
 
     async def _why(self) -> Hangup:
         """Return why the reading has ended; a draining node's connections wait here."""
@@ -204,9 +231,9 @@ class Connection:
             self.hang_up(close.RESTART)
         return self.hangup or close.RESTART
 
-    async def _read(self, websocket: WebSocketConnection, behind: bytes) -> None:
+    async def _read(self, websocket: WebSocketConnection, transport: Transport) -> None:
         size = self._house.settings.websocket.read_buffer_size
-        data = behind or await self._stream.receive_some(size)
+        data, self._behind = self._behind or await self._stream.receive_some(size), b""
         while data:
             self.heard_at = trio.current_time()
             self.is_pinged = False
@@ -217,7 +244,7 @@ class Connection:
                     case bytes():
                         self._receive(item)
                     case Handover() if answers_pings or not item.is_ping:
-                        await self._hand_over(websocket, item)
+                        await self._hand_over(websocket, transport, item)
                     case Hangup():
                         self.hang_up(item)
                 if self.hangup is not None:
@@ -235,14 +262,16 @@ class Connection:
             self.hang_up(close.FLOOD)
         return False
 
-    async def _hand_over(self, websocket: WebSocketConnection, item: Handover) -> None:
+    async def _hand_over(
+        self, websocket: WebSocketConnection, transport: Transport, item: Handover
+    ) -> None:
         """Let trio-websocket have a piece; wait for what must come out before going on."""
-        await self._transport.hand_over(item.data)
+        await transport.hand_over(item.data)
         if item.ends_message:
             message = await websocket.get_message()
             self._receive(message.encode() if isinstance(message, str) else message)
         elif item.closes:
-            await self._transport.closed.wait()
+            await transport.closed.wait()
             self.hang_up(close.CLIENT_LEFT)
 
     def _receive(self, text: bytes) -> None:
@@ -266,7 +295,8 @@ class Connection:
             return
         with trio.move_on_after(self._house.settings.websocket.write_wait) as flushing:
             self.outbox.finish(self._last_words(hangup), drop_waiting=hangup is close.SLOW_CONSUMER)
-            await self._written.wait()
+            if self.outbox.is_waiting:
+                await self._written.wait()
         if flushing.cancelled_caught:
             if isinstance(self._stream, Wire | TlsWire):
                 self._stream.abort()

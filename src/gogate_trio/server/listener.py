@@ -34,7 +34,7 @@ from gogate_trio.protocol.handshake import (
     fault_of_upgrade,
 )
 from gogate_trio.protocol.origins import ANY, OriginPolicy, OriginRule
-from gogate_trio.server.connection import Connection, House, see_off
+from gogate_trio.server.connection import Connection, House, Visit, see_off
 from gogate_trio.server.door import read_head
 from gogate_trio.server.pages import Page, find, render
 from gogate_trio.server.tls import Tls
@@ -168,17 +168,23 @@ class Server:
             self._turning_away -= 1
 
     async def _attend(self, wire: Wire, ticket: Ticket) -> None:
+        connection = await self._receive(wire, ticket)
+        if connection is not None:
+            await connection.run()
+
+    async def _receive(self, wire: Wire, ticket: Ticket) -> Connection | None:
+        """Answer a page, or why there is none; return the connection of a WebSocket."""
         stream, read = await self._read_unless_shut(wire)
         if not isinstance(read, tuple) or read[0].path != WEBSOCKET_PATH:
             await self._answer_page(stream, read)
-            return
+            return None
         head, behind = read
         fault = UNAVAILABLE if self._is_shut else self._fault_of(head, wire.peer, ticket)
         if fault is not None:
             await self._answer(stream, fault, with_body=head.method != b"HEAD")
-            return
+            return None
         number = ConnectionId(next(self._numbers))
-        await Connection(number, stream, self._house, ticket).run(head, behind)
+        return Connection(number, stream, self._house, Visit(ticket, head, behind))
 
     async def _read_unless_shut(self, wire: Wire) -> tuple[Wire | TlsWire, Read]:
         asking = trio.CancelScope()
