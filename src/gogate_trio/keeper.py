@@ -1,10 +1,8 @@
 """Who may come in, and who may stay: the life of a token from ``auth`` to its end.
 
-The keeper asks the backend whose a token is: when a client brings it, again and again while
-it is in use, and at once when the backend has refused a call made with it. All these
-questions pass one limiter, so that ten thousand clients that come back at once do not
-arrive at the backend at once. Tokens stay where they are, on their connections; the keeper
-knows them by a digest.
+The keeper has the backend asked whose a token is: when a client brings it, again and again
+while it is in use, and at once when the backend has refused a call made with it. Tokens stay
+where they are, on their connections; the keeper knows them by a digest.
 """
 
 from __future__ import annotations

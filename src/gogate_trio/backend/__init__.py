@@ -6,4 +6,5 @@
 - ``dialects``: what we write, in the dialect the backend speaks.
 - ``reading``: what we read, tolerant of either.
 - ``membership``: the remembered member lists.
+- ``inquiry``: whose a token is, and whether it still is.
 """
