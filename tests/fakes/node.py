@@ -11,7 +11,7 @@ Usage::
 from __future__ import annotations
 
 import gc
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,7 @@ from gogate_trio.config import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from contextlib import AbstractContextManager
+    from collections.abc import AsyncIterator, Iterator
 
     from fakes.backend import FakeBackend
     from gogate_trio.metrics import Metrics
@@ -73,9 +72,11 @@ class Node:
     """What SIGHUP would call."""
 
 
-def within(seconds: float = PATIENCE) -> AbstractContextManager[trio.CancelScope]:
+@contextmanager
+def within(seconds: float = PATIENCE) -> Iterator[None]:
     """Open a deadline that fails the test when it passes."""
-    return trio.fail_after(seconds)
+    with trio.fail_after(seconds):
+        yield
 
 
 @asynccontextmanager

@@ -72,20 +72,23 @@ async def test_a_client_that_never_reads_is_cut_within_write_wait(fake, count):
 async def test_a_client_that_reads_slowly_but_steadily_stays(fake):
     """Progress counts, not emptiness: behind for longer than WRITE_WAIT, yet never cut."""
     async with (
-        open_node(fake, write_wait=0.4) as node,
+        open_node(fake, write_wait=1.0) as node,
         open_client(node.port, fake.token(3)) as writer,
-        open_client(node.port, fake.token(5), receive_buffer=16384) as slow,
+        open_client(node.port, fake.token(5), receive_buffer=8192) as slow,
     ):
-        await fill(writer, count=30)
-        received = bytearray()
-        with within():
-            for _ in range(30):
-                received += await slow.stream.receive_some(40_000)
-                await trio.sleep(0.05)
-            slow._buffer[:0] = received
-            seen = [await slow.event("new_message") for _ in range(30)]
+        seen = []
 
-        assert [int(each["text"].split()[0]) for each in seen] == list(range(30))
+        async def read_slowly():
+            while len(seen) < 45:
+                seen.append((await slow.event("new_message"))["text"])
+                await trio.sleep(0.08)
+
+        with within():
+            async with trio.open_nursery() as reading:
+                reading.start_soon(read_slowly)
+                await fill(writer, count=45)
+
+        assert [int(text.split()[0]) for text in seen] == list(range(45))
         assert node.metrics.connections == 2
 
 
