@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ from structlog.testing import LogCapture
 
 from fakes.backend import open_fake_backend
 from fakes.desk import FakeUser
-from gogate_trio import app, calls, keeper, publisher
-from gogate_trio.server import connection, listener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,6 +34,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[EventDict]:
     """What the gateway's rooms log, whatever other tests have configured."""
     capture = LogCapture()
     logger = structlog.wrap_logger(None, processors=[capture])
-    for room in (app, calls, keeper, publisher, connection, listener):
-        monkeypatch.setattr(room, "_log", logger)
+    for name, room in tuple(sys.modules.items()):
+        if name.startswith("gogate_trio.") and hasattr(room, "_log"):
+            monkeypatch.setattr(room, "_log", logger)
     return capture.entries
