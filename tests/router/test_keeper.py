@@ -309,14 +309,14 @@ async def test_a_recheck_renews_the_word(autojump_clock, backend):
 @pytest.mark.parametrize("why", ["revoked", "suspected", "ended", "old"])
 async def test_no_old_word_lets_in_what_may_be_over(autojump_clock, backend, why):
     """After a revocation, a 401, its own end, or too long, the backend is asked again."""
-    async with running(backend, resumes=True, recheck=300.0) as keeper:
+    async with running(backend, resumes=True, recheck=300.0, spread=min) as keeper:
         token = ending_in(3600.0 if why != "ended" else 100.0)
         caller = await come_in(keeper, token)
         keeper.forget(caller)
         if why == "revoked":
             await come_in(keeper, token)
             backend.answer = BackendRejected(403, None)
-            await trio.sleep(310)
+            await trio.sleep(280)
         elif why == "suspected":
             keeper.suspect(caller)
         else:

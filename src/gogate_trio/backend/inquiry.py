@@ -48,8 +48,7 @@ class Inquiry:
     async def whose(self, token: str) -> Word:
         """Return whose token it is. Raises ``BackendError``."""
         word = Word(await self._backend.validate(token), trio.current_time())
-        if word.user.active:
-            self._words.learn(digest_of(token), word, word.given_at)
+        self._words.learn(digest_of(token), word, word.given_at)
         return word
 
     async def still(self, token: str, user_id: UserId) -> Answer:

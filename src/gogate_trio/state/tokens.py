@@ -146,9 +146,12 @@ class TokenBook(Generic[H]):
             self._tidy()
 
     def suspect(self, digest: bytes, now: float) -> None:
-        """Have the backend asked about a token at once; soon, if it was only just asked."""
+        """Have the backend asked about a token at once; soon, if it was only just asked.
+
+        Nothing comes of it while it is being asked.
+        """
         entry = self._entries.get(digest)
-        if entry is not None and not entry.is_asking:
+        if entry is not None:
             soon = max(now, entry.asked_at + FORCED_RECHECK_SECONDS)
             entry.ask_at = min(entry.ask_at, soon)
             self._queue_up(entry)
