@@ -75,7 +75,8 @@ class Hub:
         """Forget the history, and tell everybody who can resume to fetch anew."""
         self._history.begin(epoch, self._history.head)
         resync = text_frame(encode_event(Resync(str(self._history.position))))
-        for outbox in self._directory.everybody():
+        # A copy: who is hung up on by the offer leaves the directory.
+        for outbox in tuple(self._directory.everybody()):
             if outbox.wants_positions:
                 outbox.offer(resync)
 
