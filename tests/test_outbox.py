@@ -187,15 +187,20 @@ async def test_bytes_are_bounded_as_well(outbox, peer):
     assert peer.hangups == [close.SLOW_CONSUMER]
 
 
-async def test_an_empty_outbox_takes_any_one_event(outbox, peer, writer):
+@pytest.mark.parametrize("direct", [True, False])
+async def test_an_empty_outbox_takes_any_one_event(peer, nursery, direct):
     """However long: a limit on messages is set elsewhere, and one is not a backlog."""
     event = bytes(OUTBOX_BYTES + 1)
+    outbox = peer.outbox(direct=direct)
+    writer = Writer(outbox, peer)
+    nursery.start_soon(writer.run)
     peer.room = 0
-    outbox.offer(event)
+    for _ in range(2):
+        outbox.offer(event)
+        assert peer.hangups == []
+        await writer.write()
 
-    assert peer.hangups == []
-    await writer.write()
-    assert peer.got == event
+    assert peer.got == event * 2
 
 
 async def test_written_frames_make_room(outbox, peer, writer):
@@ -344,12 +349,14 @@ async def test_what_waits_can_be_dropped_but_no_frame_torn(outbox, peer, writer)
     assert not outbox.is_waiting
 
 
-async def test_a_full_outbox_still_has_room_for_last_words(outbox, peer, writer):
-    """An error event and a close frame."""
+async def test_a_full_outbox_still_has_room_for_last_words(outbox, peer, nursery):
+    """An error event and a close frame, also when the writer has not taken anything yet."""
     peer.room = 0
     for _ in range(OUTBOX_FRAMES):
         outbox.offer(b"x")
     outbox.finish((b"error", b"close"))
+    writer = Writer(outbox, peer)
+    nursery.start_soon(writer.run)
     await writer.write(OUTBOX_FRAMES + 2)
 
     assert peer.got == b"x" * OUTBOX_FRAMES + b"errorclose"
@@ -376,8 +383,10 @@ async def test_nothing_is_taken_after_the_end(outbox, peer, writer, is_waiting):
         outbox.offer(b"late")
         outbox.offer_ephemeral(b"late")
     await writer.write(9)
-    outbox.finish(())
+    peer.room = 99
     outbox.offer(b"later")
+    outbox.finish(())
+    outbox.offer(b"latest")
     await writer.write(9)
 
     assert peer.got == b"one"

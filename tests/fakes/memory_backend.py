@@ -35,6 +35,8 @@ class MemoryBackend:
     """Whether confirmations carry the chat of their message."""
     names_messages: bool = True
     """Whether an answer carries the id of the stored message and of its chat."""
+    moves_to: dict[int, int] = attrs.field(factory=dict)
+    """Chat a message is sent to → chat the backend puts it in."""
     idempotency_keys: list[str | None] = attrs.field(factory=list)
     """The key of every call that changes something."""
     _stored: dict[int, int] = attrs.field(factory=dict)
@@ -85,14 +87,15 @@ class MemoryBackend:
     async def send_message(
         self, token: str, command: SendMessage, *, key: str | None = None
     ) -> StoredMessage:
-        """Store a message under the next id, in the chat it was sent to."""
+        """Store a message under the next id."""
         self.idempotency_keys.append(key)
         await self._begin("send_message", token, command)
         number = len(self._stored) + 1
-        self._stored[number] = command.chat_id
-        body = {"id": number, "chat_id": command.chat_id, "text": command.text}
+        chat_id = ChatId(self.moves_to.get(command.chat_id, command.chat_id))
+        self._stored[number] = chat_id
+        body = {"id": number, "chat_id": chat_id, "text": command.text}
         if self.names_messages:
-            return StoredMessage(_json(body), MessageId(number), command.chat_id)
+            return StoredMessage(_json(body), MessageId(number), chat_id)
         return StoredMessage(_json({"text": command.text}), None, None)
 
     async def add_reaction(

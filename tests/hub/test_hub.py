@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from fakes.peer import Peer
 from gogate_trio.broker.base import Publication
-from gogate_trio.broker.memory import MemoryBroker
-from gogate_trio.hub import Hub
 from gogate_trio.ids import UserId
 from gogate_trio.limits import (
     HUB_INBOX,
@@ -19,64 +15,12 @@ from gogate_trio.limits import (
     OUTBOX_FRAMES,
     SENDS_PER_TURN,
 )
-from gogate_trio.metrics import Metrics
-from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 from gogate_trio.protocol.frames import text_frame
-from gogate_trio.state.directory import Directory
-from gogate_trio.state.history import History, Window
 
 JO, AL, KIM = UserId(1), UserId(2), UserId(3)
 CHAT = {JO: "Jo", AL: "Al"}
 """An audience; the same object for all publications, as the membership cache keeps it."""
-
-
-@attrs.define(eq=False)
-class Guest(Peer):
-    """A client with its mailbox."""
-
-    mailbox: Outbox = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.mailbox = self.outbox()
-
-
-@attrs.define(eq=False)
-class Node:
-    """A hub with its broker and whoever joins."""
-
-    hub: Hub
-    broker: MemoryBroker
-    directory: Directory[Outbox]
-    metrics: Metrics
-
-    def join(self, user: UserId) -> Guest:
-        """Connect a client of a user; return its end."""
-        guest = Guest()
-        self.directory.join(user, guest.mailbox)
-        return guest
-
-    async def tell(self, *publications: Publication) -> None:
-        """Publish and wait until everything has been offered."""
-        for publication in publications:
-            await self.broker.publish(publication)
-        await self.hub.wait_settled()
-
-
-@pytest.fixture
-def node():
-    """A node on which nobody is; its hub is not running."""
-    metrics, directory = Metrics(), Directory[Outbox]()
-    history = History("epoch", Window(seconds=60, events=1000, size=1 << 20))
-    hub = Hub(directory, history, metrics)
-    return Node(hub, MemoryBroker(hub, metrics), directory, metrics)
-
-
-@pytest.fixture
-def running(node, nursery):
-    """A node whose hub runs."""
-    nursery.start_soon(node.hub.run)
-    return node
 
 
 def say(text: str, audience=CHAT, **how) -> Publication:
@@ -102,12 +46,15 @@ async def test_an_event_reaches_every_connection_of_its_audience(running):
     assert running.metrics.deliveries == 3
 
 
-async def test_all_own_connections_are_left_out(running):
-    """A user's typing is news on none of that user's devices."""
-    jo, jo_too, al = map(running.join, (JO, JO, AL))
-    await running.tell(say("typing", except_user=JO), say("hello"))
+async def test_all_own_connections_are_left_out(node, nursery):
+    """A user's typing is news on none of that user's devices; what comes in a burst with it is."""
+    jo, jo_too, al = map(node.join, (JO, JO, AL))
+    for event in (say("typing", except_user=JO), say("hello"), say("typing too", except_user=AL)):
+        await node.broker.publish(event)
+    nursery.start_soon(node.hub.run)
+    await node.hub.wait_settled()
 
-    assert jo.got == jo_too.got == frames("hello")
+    assert jo.got == jo_too.got == frames("hello", "typing too")
     assert al.got == frames("typing", "hello")
 
 
@@ -117,7 +64,7 @@ async def test_who_joins_hears_what_comes_next_and_who_leaves_nothing_more(runni
     await running.tell(say("one"))
     al = running.join(AL)
     await running.tell(say("two"))
-    running.directory.leave(JO, jo.mailbox)
+    jo.leave(close.LOST)
     await running.tell(say("three"))
 
     assert jo.got == frames("one", "two")
@@ -224,6 +171,20 @@ async def test_ephemeral_events_never_hang_anybody_up(running):
     assert slow.hangups == []
     assert slow.mailbox.shed > 0
     assert al.got == frames(*["typing"] * 2 * OUTBOX_FRAMES)
+
+
+async def test_a_durable_event_is_not_shed_with_an_ephemeral_one(node, nursery):
+    """Not even where they come in one burst for the same audience."""
+    slow = node.join(JO)
+    slow.room = 0
+    slow.mailbox.offer(b"x" * 200, 200)
+    for event in (say("typing", is_durable=False), say("hello"), say("typing", is_durable=False)):
+        await node.broker.publish(event)
+    nursery.start_soon(node.hub.run)
+    await node.hub.wait_settled()
+
+    assert slow.mailbox.shed == 2
+    assert slow.mailbox._bytes == 200 + len(frames("hello"))
 
 
 @pytest.mark.parametrize(

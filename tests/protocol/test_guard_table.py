@@ -257,3 +257,21 @@ def test_an_empty_message_is_a_message():
     items = guard.feed(pieces)
     assert [item.ends_message for item in items] == [False, False, True]
     assert guard.feed(frame(TEXT, b"next")) == [b"next"]
+
+
+# ── the fast lane ────────────────────────────────────────────────────────────
+
+
+def test_a_short_text_is_held_until_it_is_whole_and_a_longer_one_is_not():
+    """So much memory, and no more, is what an unfinished message costs here."""
+    short = frame(TEXT, b"a" * FAST_MESSAGE_BYTES)
+    long = frame(TEXT, b"a" * (FAST_MESSAGE_BYTES + 1))
+    guard = FrameGuard(1 << 20)
+
+    assert guard.feed(short[:-1]) == []
+    assert len(guard._held) == len(short) - 1
+    assert guard.feed(short[-1:]) == [b"a" * FAST_MESSAGE_BYTES]
+    assert b"".join(item.data for item in guard.feed(long[:-1])) == long[:-1]
+    assert guard._held == b""
+    (last,) = guard.feed(long[-1:])
+    assert last.ends_message

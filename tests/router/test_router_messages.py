@@ -169,6 +169,18 @@ async def test_a_stranger_to_a_chat_costs_one_look_up_a_message(node):
     assert node.backend.count("members") == 1 + 3
 
 
+async def test_the_backend_says_which_chat_a_message_is_in(node):
+    """Its members hear of it, and of what is done to it later; the chat it was sent to does not."""
+    node.backend.moves_to[1] = 2
+    jo, al, kim = await node.clients(1, 2, 3)
+    jo.say("send_message", chat_id=1, text="moved")
+    jo.say("add_reaction", message_id=1, emoji="+")
+    await node.settle()
+
+    assert al.names() == ["new_message", "new_reaction"]
+    assert kim.heard() == []
+
+
 async def test_a_message_that_does_not_say_its_chat_goes_where_it_was_sent(node):
     """An answer without ids is no reason to lose it."""
     node.backend.names_messages = False
