@@ -51,8 +51,15 @@ class Caller(Protocol):
     def identify(self, user: User, token: str) -> bool:
         """It is this user from now on. False when it may not come in (any more)."""
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it has its user's events."""
+
     def listen(self) -> None:
         """Let it have its user's events from now on, unless it has them or is leaving."""
+
+    def pause(self) -> None:
+        """Let it have none until it listens again."""
 
     def hang_up(self, hangup: Hangup) -> None:
         """End the connection."""

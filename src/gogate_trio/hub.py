@@ -92,6 +92,8 @@ class Hub:
             self._left = SENDS_PER_TURN
             for run in _runs(self._drain(first)):
                 await self._deliver(run)
+                if run[0].is_durable:
+                    self._history.offered = run[-1].offset
                 self._offered(len(run))
 
     def _offered(self, publications: int) -> None:

@@ -108,7 +108,7 @@ class Outbox:
 
     def offer_ephemeral(self, data: bytes, frames: int = 1) -> None:
         """Offer what may be missed: shed when the client has fallen behind by half."""
-        if self._frames > OUTBOX_FRAMES // 2 or self._bytes > OUTBOX_BYTES // 2:
+        if self._is_half_full():
             self.shed += frames
             return
         self.offer(data, frames)
@@ -116,9 +116,11 @@ class Outbox:
     async def send(self, data: bytes) -> None:
         """Offer one frame, waiting for room. Raises ``trio.BrokenResourceError`` once closed.
 
-        A checkpoint only when it waits; cancelled, nothing was queued.
+        Who can wait leaves half of the room to events, which cannot: a client that is being
+        told much of what it missed has room for what is new. A checkpoint only when it waits;
+        cancelled, nothing was queued.
         """
-        while self._open and self._is_full(data, 1):
+        while self._open and (self._is_half_full() or self._is_full(data, 1)):
             if self._room is None:
                 self._room = trio.Event()
             await self._room.wait()
@@ -181,6 +183,9 @@ class Outbox:
         return self._frames > 0 and (
             self._frames + frames > OUTBOX_FRAMES or self._bytes + len(data) > OUTBOX_BYTES
         )
+
+    def _is_half_full(self) -> bool:
+        return self._frames > OUTBOX_FRAMES // 2 or self._bytes > OUTBOX_BYTES // 2
 
     def _enqueue(self, data: bytes, frames: int) -> None:
         if not self._frames:

@@ -52,13 +52,18 @@ class Reception:
             caller.reply(AuthSuccess(user.user_id, user.name, user.phone))
             caller.listen()
             return
-        position = command.resume.position and Position.read(command.resume.position)
+        position = Position.read(command.resume.position or "")
         session, is_own = self._session(command.resume, user)
-        cursor = self._cursor(position or None, session) if is_own else None
+        # Who listens already has had events without a position: nothing can be told again.
+        may_recover = is_own and not caller.is_listening
+        cursor = self._cursor(position, session) if may_recover else None
         caller.session = session
+        caller.pause()
         caller.outbox.wants_positions = True
         at = Position(self.history.epoch, self.history.head if cursor is None else cursor)
         recovered = cursor is not None
+        # What the client said it has seen; if it is told to fetch, it is to see everything.
+        caller.outbox.told_to = position.offset if position and recovered else at.offset
         caller.reply(
             Resumed(
                 user.user_id,
@@ -71,7 +76,7 @@ class Reception:
         )
         self._count(command.resume, recovered=recovered)
         if cursor is not None:
-            await self._replay(caller, user, cursor)
+            await self._replay(caller, user, at)
             return
         if command.resume != Resume():
             caller.reply(Resync(str(at)))
@@ -87,11 +92,16 @@ class Reception:
         )
 
     def leave(self, caller: Caller) -> None:
-        """Note that a connection is gone."""
-        if caller.session is not None:
-            self.sessions.leave(
-                caller.session, self.history.position, caller.outbox.told_to, trio.current_time()
-            )
+        """Note that a connection will be told no more. Once for each."""
+        if caller.session is None:
+            return
+        listened_to = Position(self.history.epoch, self.history.offered)
+        self.sessions.leave(
+            caller.session,
+            told_to=caller.outbox.told_to,
+            listened_to=listened_to if caller.is_listening else None,
+            now=trio.current_time(),
+        )
 
     def _session(self, resume: Resume, user: User) -> tuple[CallerSession, bool]:
         """Return the session to go on with, and whether the client may go on where it says.
@@ -106,7 +116,7 @@ class Reception:
         if session is not None:
             return session, True
         is_foreign = self.sessions.is_known(resume.session)
-        return self.sessions.open(user.user_id, now), not is_foreign
+        return self.sessions.open(user.user_id, now, name=resume.session), not is_foreign
 
     def _cursor(self, position: Position | None, session: CallerSession) -> int | None:
         """Return the offset from which the client must be told; None when the window is short.
@@ -114,41 +124,51 @@ class Reception:
         A client that had been told everything there was for it, when it left, has missed
         nothing of what came before that: its own position may be much older.
         """
-        now = trio.current_time()
         if position is None:
             return None
-        left_at = session.left_at
+        complete_at = session.complete_at
         if (
-            left_at is not None
-            and left_at.epoch == position.epoch == self.history.epoch
+            complete_at is not None
+            and complete_at.epoch == position.epoch
             and position.offset >= session.told_to
         ):
-            position = max(position, left_at, key=lambda place: place.offset)
-        return position.offset if self.history.covers(position, now) else None
+            position = max(position, complete_at, key=lambda place: place.offset)
+        return position.offset if self.history.covers(position, trio.current_time()) else None
 
-    async def _replay(self, caller: Caller, user: User, cursor: int) -> None:
+    async def _replay(self, caller: Caller, user: User, at: Position) -> None:
+        """Tell a client everything after a position, and let it listen."""
         may_see: dict[ChatId | None, bool] = {None: True}
         while caller.hangup is None:
-            if not self.history.covers(Position(self.history.epoch, cursor), trio.current_time()):
+            if at.epoch != self.history.epoch:
+                # It has not heard of this: it was not listening yet.
+                caller.reply(Resync(str(self.history.position)))
+                caller.listen()
+                return
+            if not self.history.covers(at, trio.current_time()):
                 # The client reads more slowly than the window moves on.
                 caller.hang_up(close.SLOW_CONSUMER)
                 return
-            piece = list(islice(self.history.after(cursor), REPLAY_ENTRIES))
+            piece = list(islice(self.history.after(at.offset), REPLAY_ENTRIES))
             if not piece:
                 caller.listen()
                 return
             mine = [entry for entry in piece if user.user_id in entry.audience]
             for chat_id in {entry.chat_id for entry in mine} - may_see.keys():
                 may_see[chat_id] = await self._may_see(chat_id, user)
-            frames = [self._frame(entry) for entry in mine if may_see[entry.chat_id]]
             try:
-                for frame in frames:
-                    await caller.outbox.send(frame)
+                for entry in mine:
+                    if may_see[entry.chat_id]:
+                        await self._tell_again(caller, entry, at.epoch)
             except trio.BrokenResourceError:
                 return
-            cursor = caller.outbox.told_to = piece[-1].offset
-            self.metrics.replayed += len(frames)
+            at = Position(at.epoch, piece[-1].offset)
             await trio.lowlevel.checkpoint()
+
+    async def _tell_again(self, caller: Caller, entry: Entry, epoch: str) -> None:
+        position = Position(epoch, entry.offset)
+        await caller.outbox.send(text_frame(with_position(entry.text, str(position))))
+        caller.outbox.told_to = entry.offset
+        self.metrics.replayed += 1
 
     async def _may_see(self, chat_id: ChatId | None, user: User) -> bool:
         """Whether the user is a member now. If the backend cannot say, as of then."""
@@ -161,11 +181,6 @@ class Reception:
         except BackendError:
             return True
         return user.user_id in members.names
-
-    def _frame(self, entry: Entry) -> bytes:
-        return text_frame(
-            with_position(entry.text, str(Position(self.history.epoch, entry.offset)))
-        )
 
     def _count(self, resume: Resume, *, recovered: bool) -> None:
         outcome = "recovered" if recovered else "new" if resume == Resume() else "resync"

@@ -104,6 +104,7 @@ class Connection:
         self._head: Head | None = visit.head
         self._behind = visit.behind
         self._listed = False
+        self._parted = False
         self._guard = FrameGuard(house.settings.websocket.max_message_size)
         self._outcomes: CallerOutcomes | None = None
         self._reading = trio.CancelScope()
@@ -146,11 +147,22 @@ class Connection:
         self.user = user
         return True
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it has its user's events."""
+        return self._listed
+
     def listen(self) -> None:
         """Let it have its user's events from now on, unless it has them or is leaving."""
         if self.user is not None and self.hangup is None and not self._listed:
             self._listed = True
             self._house.directory.join(self.user.user_id, self.outbox)
+
+    def pause(self) -> None:
+        """Let it have none until it listens again: whatever went out now would come too early."""
+        if self._listed and self.user is not None:
+            self._listed = False
+            self._house.directory.leave(self.user.user_id, self.outbox)
 
     def _has_room_for(self, user: User) -> bool:
         """Whether one more connection of a user may stay; makes room where that is the policy."""
@@ -167,7 +179,7 @@ class Connection:
         """End the connection. The first reason counts; later ones change nothing."""
         if self.hangup is None:
             self.hangup = hangup
-            self._unlist()
+            self._part()
             self._reading.cancel()
 
     def stop_reading(self) -> None:
@@ -316,20 +328,24 @@ class Connection:
     def _leave(self) -> None:
         house = self._house
         house.connections.discard(self)
-        house.forget(self)
+        self._part()
         house.metrics.connections -= 1
         reason = (self.hangup or close.RESTART).reason
         house.metrics.closed[reason] += 1
         house.metrics.shed += self.outbox.shed
         self.outbox.shut()
-        self._unlist()
         _log.debug("connection_closed", connection=self.number, reason=reason)
 
-    def _unlist(self) -> None:
-        """Have no more events: whatever went out now would only stand before the goodbye."""
-        if self._listed and self.user is not None:
-            self._listed = False
-            self._house.directory.leave(self.user.user_id, self.outbox)
+    def _part(self) -> None:
+        """Be gone for everybody else, for good.
+
+        At the hang-up and not at the end of the goodbye: what is published meanwhile is not
+        offered here, so its session must not count it among what it has been told.
+        """
+        if not self._parted:
+            self._parted = True
+            self._house.forget(self)
+            self.pause()
 
 
 async def see_off(stream: trio.abc.Stream) -> None:

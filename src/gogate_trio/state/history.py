@@ -81,6 +81,8 @@ class History:
         self.epoch = epoch
         self.head = 0
         """The offset of the newest event that has been published; 0 before the first."""
+        self.offered = 0
+        """The offset up to which every event has been offered to all who listened."""
 
     def __len__(self) -> int:
         """Return how many events are kept."""
@@ -99,7 +101,7 @@ class History:
     def begin(self, epoch: str, head: int = 0) -> None:
         """Begin another epoch: all earlier positions are void."""
         self.epoch = epoch
-        self.head = self._floor = head
+        self.head = self.offered = self._floor = head
         self._entries.clear()
         self._size = 0
 

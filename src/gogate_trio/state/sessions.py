@@ -7,10 +7,11 @@ outcome is kept for a while and given again to whoever asks again.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import OrderedDict
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 
@@ -94,19 +95,22 @@ class Session(Generic[O, W]):
     connections: int = 0
     """Connections it has right now."""
     told_to: int = 0
-    """The offset of the newest durable event that was offered to one of them."""
-    left_at: Position | None = None
-    """The head of the stream when its last connection ended."""
+    """The offset of the newest durable event that was offered to one that has ended."""
+    complete_at: Position | None = None
+    """Between ``told_to`` and here there was nothing for it: so far it has listened."""
     left_time: float = 0.0
-    """When that was."""
+    """When its last connection ended."""
 
 
 class Sessions(Generic[O, W]):
     """The sessions of one node; bounded in number, and in time once nobody is connected."""
 
     def __init__(self, window: float) -> None:
-        """``window``: seconds a session lives on without a connection."""
-        self._window = window
+        """``window``: seconds a session lives on without a connection.
+
+        It lives at least as long as the outcomes of its commands count.
+        """
+        self._window = max(window, OUTCOME_SECONDS)
         self._here: dict[str, Session[O, W]] = {}
         self._away: OrderedDict[str, Session[O, W]] = OrderedDict()
 
@@ -114,10 +118,16 @@ class Sessions(Generic[O, W]):
         """Return how many sessions there are."""
         return len(self._here) + len(self._away)
 
-    def open(self, user_id: UserId, now: float) -> Session[O, W]:
-        """Begin a session with one connection."""
+    def open(self, user_id: UserId, now: float, *, name: str | None = None) -> Session[O, W]:
+        """Begin a session with one connection.
+
+        ``name``: what the client calls it, that had it of another node or before a restart.
+        It keeps that name, and its commands with it: to the backend a repetition is the same
+        command as before. A name that is taken, or that no node can have given, is not kept.
+        """
         self._forget(now)
-        session_id = secrets.token_urlsafe(16)
+        is_free = name is not None and _NAME.fullmatch(name) and not self.is_known(name)
+        session_id = name if name is not None and is_free else secrets.token_urlsafe(16)
         session = Session[O, W](session_id, user_id, Outcomes(session_id), connections=1)
         self._here[session_id] = session
         return session
@@ -142,13 +152,20 @@ class Sessions(Generic[O, W]):
         """Whether there is such a session, whosever it is."""
         return session_id in self._here or session_id in self._away
 
-    def leave(self, session: Session[O, W], head: Position, told_to: int, now: float) -> None:
-        """Take a connection out, that has been told everything for it up to ``told_to``."""
+    def leave(
+        self, session: Session[O, W], *, told_to: int, listened_to: Position | None, now: float
+    ) -> None:
+        """Take a connection out, to which nothing above ``told_to`` was offered.
+
+        ``listened_to``: up to where it would have been; None when it was not listening, but
+        still being told what it had missed: then there may be more for it above ``told_to``.
+        """
         session.connections -= 1
         session.told_to = max(session.told_to, told_to)
+        if listened_to is not None:
+            session.complete_at = listened_to
         if session.connections:
             return
-        session.left_at = head
         session.left_time = now
         del self._here[session.session_id]
         self._away[session.session_id] = session
@@ -160,3 +177,7 @@ class Sessions(Generic[O, W]):
             if now - oldest.left_time <= self._window and len(self) < SESSIONS:
                 return
             del self._away[session_id]
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+"""What ``secrets.token_urlsafe(16)`` returns: 128 random bits, so no two sessions share one."""
