@@ -31,8 +31,8 @@ from gogate_trio.publisher import Publisher
 from gogate_trio.resume import Reception
 from gogate_trio.router import Router
 from gogate_trio.server.capacity import find_caps
-from gogate_trio.server.connection import House
 from gogate_trio.server.heartbeat import sweep
+from gogate_trio.server.house import House
 from gogate_trio.server.listener import Listener, Server, open_listener
 from gogate_trio.server.pages import PAGES, Page
 from gogate_trio.server.tls import ON_REQUEST, Tls

@@ -8,7 +8,9 @@
 - ``door``: reads the HTTP head; a page is answered, a WebSocket goes on.
 - ``pages``: what the HTTP pages say.
 - ``transport``: the stream handed to trio-websocket.
+- ``house``: what all connections share.
 - ``connection``: handshake, reader, writer, goodbye.
+- ``farewell``: how the last bytes reach a peer.
 - ``writer``: outbox to wire.
 - ``heartbeat``: pings the silent, hangs up on the dead and the stuck.
 """

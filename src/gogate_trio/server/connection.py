@@ -8,21 +8,16 @@ cancels the reading, and the connection's own task then says goodbye. Nobody els
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from functools import partial
 
-import attrs
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from gogate_trio.backend.base import User
 from gogate_trio.caller import CallerOutcomes, CallerSession
-from gogate_trio.calls import Calls, Lane
-from gogate_trio.config import Settings
+from gogate_trio.calls import Lane
 from gogate_trio.ids import ChatId, ConnectionId
-from gogate_trio.limits import LINGER_BYTES, LINGER_SECONDS
 from gogate_trio.log import get_logger
-from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
@@ -33,47 +28,14 @@ from gogate_trio.protocol.frames import close_frame, text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, opening
 from gogate_trio.protocol.refusals import Refusal
+from gogate_trio.server.farewell import see_off
+from gogate_trio.server.house import House, Visit
 from gogate_trio.server.tlswire import TlsWire
 from gogate_trio.server.transport import Transport
 from gogate_trio.server.wire import Wire
 from gogate_trio.server.writer import write
-from gogate_trio.state.admission import Admission, Ticket
-from gogate_trio.state.directory import Directory
-from gogate_trio.state.throttle import Throttle
 
 _log = get_logger(__name__)
-
-
-@attrs.define(eq=False)
-class House:
-    """What all connections of a node share."""
-
-    settings: Settings
-    handle: Callable[[Connection, bytes], None]
-    """What to do with a text message: the router's ``handle``. Must not block."""
-    directory: Directory[Outbox]
-    admission: Admission
-    throttle: Throttle
-    calls: Calls
-    metrics: Metrics
-    connections: set[Connection] = attrs.field(factory=set)
-    goodbyes: trio.Event = attrs.field(factory=trio.Event)
-    """Set when a draining node has answered everything: connections may now leave."""
-    greet: Callable[[Connection, Head], None] = lambda _connection, _head: None
-    """What to do with a new connection and the head of its upgrade. Must not block."""
-    forget: Callable[[Connection], None] = lambda _connection: None
-    """What to do with one that is gone."""
-
-
-@attrs.frozen
-class Visit:
-    """What a client came in with."""
-
-    ticket: Ticket
-    head: Head
-    """Its request, that has passed ``fault_of_upgrade`` and the origin policy."""
-    behind: bytes = b""
-    """What came behind it."""
 
 
 class Connection:
@@ -346,16 +308,3 @@ class Connection:
             self._parted = True
             self._house.forget(self)
             self.pause()
-
-
-async def see_off(stream: trio.abc.Stream) -> None:
-    """Wait, within bounds, for the peer to close: so it reads our last bytes and meets no reset."""
-    left = LINGER_BYTES
-    with trio.move_on_after(LINGER_SECONDS):
-        try:
-            if isinstance(stream, trio.abc.HalfCloseableStream):
-                await stream.send_eof()
-            while left > 0 and (data := await stream.receive_some()):
-                left -= len(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return

@@ -34,8 +34,10 @@ from gogate_trio.protocol.handshake import (
     fault_of_upgrade,
 )
 from gogate_trio.protocol.origins import ANY, OriginPolicy, OriginRule
-from gogate_trio.server.connection import Connection, House, Visit, see_off
+from gogate_trio.server.connection import Connection
 from gogate_trio.server.door import read_head
+from gogate_trio.server.farewell import see_off
+from gogate_trio.server.house import House, Visit
 from gogate_trio.server.pages import Page, find, render
 from gogate_trio.server.tls import Tls
 from gogate_trio.server.tlswire import TlsWire

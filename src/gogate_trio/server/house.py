@@ -1,0 +1,53 @@
+"""What all connections of a node share, and what each of them came in with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from gogate_trio.calls import Calls
+from gogate_trio.config import Settings
+from gogate_trio.metrics import Metrics
+from gogate_trio.outbox import Outbox
+from gogate_trio.protocol.handshake import Head
+from gogate_trio.state.admission import Admission, Ticket
+from gogate_trio.state.directory import Directory
+from gogate_trio.state.throttle import Throttle
+
+if TYPE_CHECKING:
+    from gogate_trio.server.connection import Connection
+
+
+@attrs.define(eq=False)
+class House:
+    """What all connections of a node share."""
+
+    settings: Settings
+    handle: Callable[[Connection, bytes], None]
+    """What to do with a text message: the router's ``handle``. Must not block."""
+    directory: Directory[Outbox]
+    admission: Admission
+    throttle: Throttle
+    calls: Calls
+    metrics: Metrics
+    connections: set[Connection] = attrs.field(factory=set)
+    goodbyes: trio.Event = attrs.field(factory=trio.Event)
+    """Set when a draining node has answered everything: connections may now leave."""
+    greet: Callable[[Connection, Head], None] = lambda _connection, _head: None
+    """What to do with a new connection and the head of its upgrade. Must not block."""
+    forget: Callable[[Connection], None] = lambda _connection: None
+    """What to do with one that is gone."""
+
+
+@attrs.frozen
+class Visit:
+    """What a client came in with."""
+
+    ticket: Ticket
+    head: Head
+    """Its request, that has passed ``fault_of_upgrade`` and the origin policy."""
+    behind: bytes = b""
+    """What came behind it."""
