@@ -27,6 +27,7 @@ import trio
 
 from fakes.desk import Desk, FakeUser
 from fakes.http import Call, Endpoint, Reply, serve_connection
+from fakes.secrets import KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -154,7 +155,7 @@ async def open_fake_backend(*, dialect: DialectName = "guide") -> AsyncIterator[
     fake = FakeBackend(
         url=f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}",
         dialect=dialect,
-        key="test-internal-key",
+        key=KEY,
         users={n: FakeUser(n, first, last, f"+7999000000{n}", n != 4) for n, first, last in people},
         chats={1: [1, 2, 3], 2: [1, 2]},
     )

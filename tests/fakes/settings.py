@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakes.secrets import KEY
 from gogate_trio.config import BackendSettings, Secret
 
 if TYPE_CHECKING:
     from gogate_trio.backend.dialects import DialectName
-
-KEY = "test-internal-key"
-"""The key the fake backends want."""
 
 
 def backend_settings(
