@@ -18,7 +18,7 @@ import trio
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import RestBackend, open_backend
 from gogate_trio.broker.memory import MemoryBroker
-from gogate_trio.caller import Ask, Outcome
+from gogate_trio.caller import Joined, Outcome
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.hub import Hub
@@ -139,7 +139,7 @@ async def run_node(
         ttl, stale = settings.membership.ttl, settings.membership.stale
         membership = MembershipCache(backend, supervisor, ttl=ttl, stale=stale)
         broker = MemoryBroker(hub, metrics)
-        sessions = Sessions[Outcome, Ask](settings.resume.window)
+        sessions = Sessions[Outcome, Joined](settings.resume.window)
         reception = Reception(history, sessions, membership, metrics)
         keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
         publisher = Publisher(membership, broker, supervisor, metrics)

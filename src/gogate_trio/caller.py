@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import attrs
+import trio
 
 from gogate_trio.backend.base import User
 from gogate_trio.calls import Lane
@@ -83,5 +84,15 @@ class Ask:
 Outcome = Event | Refusal
 """How a command went: its ``ack``, or why not."""
 
-CallerOutcomes = Outcomes[Outcome, Ask]
-CallerSession = Session[Outcome, Ask]
+
+@attrs.frozen(eq=False)
+class Joined:
+    """Somebody who asked for what somebody else is at."""
+
+    ask: Ask
+    told: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the outcome has been told."""
+
+
+CallerOutcomes = Outcomes[Outcome, Joined]
+CallerSession = Session[Outcome, Joined]

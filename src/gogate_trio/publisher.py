@@ -2,12 +2,14 @@
 
 A message that the backend has stored must reach its chat, even when the members cannot be
 learnt just then. After some patience its publication is put aside and tried again, as long
-as a client could still make good what it missed; after that the stream is said to have a
-gap, so that every client that cares fetches what is missing. Nothing is lost in silence.
+as a client could still make good what it missed, and whatever happens in that chat meanwhile
+stays behind it; after that the stream is said to have a gap, so that every client that cares
+fetches what is missing. Nothing is lost in silence.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 import attrs
@@ -34,6 +36,16 @@ _log = get_logger(__name__)
 Audience = Mapping[UserId, str]
 
 
+@attrs.frozen(eq=False)
+class _Late:
+    """What has happened in a chat and could not be told yet."""
+
+    text: bytes
+    user: User
+    until: float
+    """When it is given up: trio's clock, seconds."""
+
+
 @attrs.define(eq=False)
 class Publisher:
     """Publishes what users have done. One serves a node."""
@@ -43,7 +55,8 @@ class Publisher:
     supervisor: trio.Nursery
     """Where publications that are late wait."""
     metrics: Metrics
-    _late: int = attrs.field(default=0, init=False)
+    _late: dict[ChatId, deque[_Late]] = attrs.field(factory=dict, init=False)
+    """By chat, oldest first; each chat has a task that sees to it."""
 
     async def publish(self, event: Event, chat_id: ChatId | None, user: User) -> None:
         """Tell the members of a chat what a user has done there; None tells the user alone.
@@ -57,6 +70,9 @@ class Publisher:
             return
         for delay in (0.0, *AUDIENCE_RETRY_SECONDS):
             await trio.sleep(delay)
+            if chat_id in self._late:
+                # No other place is behind what is late: the chat keeps its order.
+                break
             audience = await self._audience(chat_id, user)
             if audience is not None:
                 await self._publish(text, audience, chat_id)
@@ -83,32 +99,46 @@ class Publisher:
 
     def _put_aside(self, text: bytes, chat_id: ChatId, user: User) -> None:
         _log.warning("audience_unknown", chat=chat_id)
-        if self._late >= LATE_PUBLICATIONS:
-            self._give_up(chat_id)
+        if sum(map(len, self._late.values())) >= LATE_PUBLICATIONS:
+            self._give_up(chat_id, 1)
             return
-        self._late += 1
-        self.supervisor.start_soon(self._publish_late, text, chat_id, user)
+        late = _Late(text, user, trio.current_time() + LATE_SECONDS)
+        if chat_id in self._late:
+            self._late[chat_id].append(late)
+        else:
+            self._late[chat_id] = deque([late])
+            self.supervisor.start_soon(self._see_to_late, chat_id, self._late[chat_id])
 
-    async def _publish_late(self, text: bytes, chat_id: ChatId, user: User) -> None:
-        deadline = trio.current_time() + LATE_SECONDS
-        try:
-            while trio.current_time() < deadline:
-                await trio.sleep(LATE_RETRY_SECONDS)
-                audience = await self._audience(chat_id, user)
-                if audience is not None:
-                    await self._publish(text, audience, chat_id)
-                    return
-            self._give_up(chat_id)
-        except Exception:  # noqa: BLE001 - the fence: a bug loses a message, not the node
-            self.metrics.bugs += 1
-            _log.exception("publication_failed", chat=chat_id)
-            self._give_up(chat_id)
-        finally:
-            self._late -= 1
+    async def _see_to_late(self, chat_id: ChatId, waiting: deque[_Late]) -> None:
+        while waiting:
+            await trio.sleep(LATE_RETRY_SECONDS)
+            try:
+                await self._publish_late(chat_id, waiting)
+            except Exception:  # noqa: BLE001 - the fence: a bug loses messages, not the node
+                self.metrics.bugs += 1
+                _log.exception("publication_failed", chat=chat_id)
+                self._give_up(chat_id, len(waiting))
+                waiting.clear()
+        del self._late[chat_id]
 
-    def _give_up(self, chat_id: ChatId) -> None:
-        self.metrics.lost_audiences += 1
-        _log.error("publication_lost", chat=chat_id)
+    async def _publish_late(self, chat_id: ChatId, waiting: deque[_Late]) -> None:
+        """Publish what waits, as far as that can be done now; drop what has waited too long."""
+        while waiting:
+            audience = await self._audience(chat_id, waiting[0].user)
+            if audience is None:
+                break
+            await self._publish(waiting[0].text, audience, chat_id)
+            waiting.popleft()
+        lost = 0
+        while waiting and trio.current_time() >= waiting[0].until:
+            waiting.popleft()
+            lost += 1
+        if lost:
+            self._give_up(chat_id, lost)
+
+    def _give_up(self, chat_id: ChatId, lost: int) -> None:
+        self.metrics.lost_audiences += lost
+        _log.error("publication_lost", chat=chat_id, messages=lost)
         self.broker.declare_gap()
 
 

@@ -19,7 +19,7 @@ import trio
 
 from gogate_trio.backend.base import User
 from gogate_trio.backend.membership import MembershipCache
-from gogate_trio.caller import Ask, Caller, CallerSession, Outcome
+from gogate_trio.caller import Caller, CallerSession, Joined, Outcome
 from gogate_trio.errors import BackendError, BackendRejected
 from gogate_trio.ids import ChatId
 from gogate_trio.limits import REPLAY_ENTRIES
@@ -38,7 +38,7 @@ class Reception:
     """Receives clients that have proved who they are. One serves a node."""
 
     history: History
-    sessions: Sessions[Outcome, Ask]
+    sessions: Sessions[Outcome, Joined]
     membership: MembershipCache
     metrics: Metrics
 

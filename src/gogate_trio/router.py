@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from gogate_trio.backend.base import Backend, StoredMessage, User
-from gogate_trio.caller import Ask, Caller, Outcome
+from gogate_trio.caller import Ask, Caller, Joined, Outcome
 from gogate_trio.calls import Job
 from gogate_trio.errors import BackendError, BackendRejected
 from gogate_trio.ids import ChatId
@@ -115,11 +115,16 @@ class Router:
     # ── once ─────────────────────────────────────────────────────────────────
 
     async def _do_once(self, ask: Ask, user: User, command: Command) -> None:
-        """Do a command that has an id, unless it is done or under way already."""
+        """Do a command that has an id, unless it is done or under way already.
+
+        Under way on an earlier connection, that is; what comes behind it here waits with it,
+        or it would overtake.
+        """
         assert ask.command_id is not None  # noqa: S101 - the caller looked
-        outcomes = ask.caller.outcomes
-        claim = outcomes.claim(ask.command_id, ask, trio.current_time())
+        outcomes, joined = ask.caller.outcomes, Joined(ask)
+        claim = outcomes.claim(ask.command_id, joined, trio.current_time())
         if claim is Claim.JOINED:
+            await joined.told.wait()
             return
         if claim is not Claim.MINE:
             ask.answer(claim)
@@ -130,11 +135,13 @@ class Router:
         finally:
             # What has not happened may be asked for again under the same id.
             if isinstance(outcome, Refusal) and outcome.may_repeat:
-                joined = outcomes.release(ask.command_id)
+                others = outcomes.release(ask.command_id)
             else:
-                joined = outcomes.settle(ask.command_id, outcome, trio.current_time())
-            for each in (ask, *joined):
-                each.answer(outcome)
+                others = outcomes.settle(ask.command_id, outcome, trio.current_time())
+            ask.answer(outcome)
+            for other in others:
+                other.ask.answer(outcome)
+                other.told.set()
 
     async def _do(self, caller: Caller, user: User, command: Command, key: str | None) -> Outcome:
         """Do a command; return its ack or why it failed."""

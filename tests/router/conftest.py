@@ -16,7 +16,7 @@ from fakes.peer import Peer
 from gogate_trio.backend.base import User
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.memory import MemoryBroker
-from gogate_trio.caller import Ask, CallerOutcomes, CallerSession, Outcome
+from gogate_trio.caller import CallerOutcomes, CallerSession, Joined, Outcome
 from gogate_trio.calls import Calls, Lane
 from gogate_trio.config import AuthSettings
 from gogate_trio.hub import Hub
@@ -173,7 +173,7 @@ async def node(nursery):
     broker, calls = MemoryBroker(hub, metrics), Calls(nursery, metrics)
     membership = MembershipCache(backend, nursery, ttl=TTL, stale=STALE)
     throttle = Throttle(dict.fromkeys(COMMANDS))
-    reception = Reception(history, Sessions[Outcome, Ask](60), membership, metrics)
+    reception = Reception(history, Sessions[Outcome, Joined](60), membership, metrics)
     keeper = Keeper(backend, AuthSettings(), reception=reception, metrics=metrics)
     publisher = Publisher(membership, broker, nursery, metrics)
     typists = Typists(membership, broker, nursery, throttle)

@@ -77,3 +77,24 @@ async def test_a_bug_while_a_message_is_late_does_not_end_the_node(node, autojum
     assert jo.texts() == ["undisturbed"]
     assert (node.metrics.bugs, node.metrics.gaps) == (1, 1)
     assert autojump_clock.current_time() < LATE_SECONDS
+
+
+async def test_what_is_said_behind_a_late_message_is_told_behind_it(node, autojump_clock):
+    """Although its chat is known again by then: one sender's messages keep their order."""
+    jo, al = await node.clients(1, 2)
+    node.backend.fail("members", BackendUnavailable())
+    jo.say("send_message", chat_id=1, text="late")
+    await node.calls.wait_idle()
+    node.backend.heal("members")
+    began = autojump_clock.current_time()
+    jo.say("send_message", chat_id=1, text="later")
+    jo.say("send_message", chat_id=2, text="elsewhere")
+    await node.calls.wait_idle()
+    await node.settle()
+    assert al.texts() == ["elsewhere"]
+    assert autojump_clock.current_time() == began
+    await trio.sleep(LATE_RETRY_SECONDS + 1)
+    jo.say("send_message", chat_id=1, text="at once again")
+    await node.settle()
+
+    assert al.texts() == ["late", "later", "at once again"]
