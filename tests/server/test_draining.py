@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import AsyncExitStack
+
 import pytest
 import trio
 
@@ -81,6 +84,28 @@ async def test_a_client_that_comes_in_during_the_drain_is_sent_away(fake):
 
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: " in answer
+
+
+async def test_a_head_that_ends_with_the_door_is_answered_one_way_or_the_other(fake):
+    """Thirty heads that are complete one turn of the loop after the other, across the stop."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(open_node(fake, drain_timeout=15.0))
+        late = [await stack.enter_async_context(open_raw(node.port)) for _ in range(30)]
+        for client in late:
+            await client.send(UPGRADE)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        node.stop.set()
+        for client in late:
+            # Not the client's own send: that is a turn or two by itself.
+            os.write(client.stream.socket.fileno(), b"\r\n")
+            await trio.lowlevel.checkpoint()
+
+        with within(5):
+            for client in late:
+                answer = await client.rest()
+                assert answer.startswith(b"HTTP/1.1 503 ") or b"service restart" in answer
+                await client.stream.aclose()
+            await node.stopped.wait()
 
 
 async def test_a_backend_that_hangs_does_not_hang_the_drain(fake):
