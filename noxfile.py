@@ -1,4 +1,5 @@
-"""The gates a change passes, one session each: ``nox`` runs them all but the browser's.
+"""The gates a change passes, one session each: ``nox`` runs them all but the browser's
+and the long search of ``fuzz``.
 
 With ``--no-venv`` nothing is installed and the interpreter that runs nox is used: for a
 machine whose environment is made already.
@@ -84,6 +85,15 @@ def e2e(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Two people chat in a real browser. Needs chromium."""
     pytest(session, "tests/browser")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Search for bytes that break something: half an hour a target, or the seconds behind --."""
+    install(session)
+    seconds = session.posargs[0] if session.posargs else "1800"
+    for target in ("handshake", "frames", "commands", "node"):
+        python(session, "tests/fuzz/run.py", target, seconds)
 
 
 @nox.session
