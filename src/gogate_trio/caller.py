@@ -74,9 +74,14 @@ class Ask:
     command_id: CommandId | None = None
 
     def answer(self, outcome: Outcome) -> None:
-        """Tell the sender how it went: success only where there is an id to name."""
+        """Tell the sender how it went: success only where there is an id to name.
+
+        Nor is what its goodbye says said before without an id.
+        """
         if isinstance(outcome, Refusal):
-            self.caller.refuse(outcome, self.command_id)
+            hangup = self.caller.hangup
+            if self.command_id is not None or hangup is None or hangup.refusal is not outcome:
+                self.caller.refuse(outcome, self.command_id)
         elif self.command_id is not None:
             self.caller.reply(outcome, self.command_id)
 

@@ -112,11 +112,13 @@ class Keeper:
             return refusals.AUTH_FAILED.because("user is not active")
         if caller.user is not None and caller.user.user_id != user.user_id:
             return refusals.ALREADY_AUTHENTICATED
-        if caller.identify(user, command.token):
-            near = self._hold(caller, command, accepted_at=word.given_at)
-            await self._reception.welcome(caller, user, command)
-            if near is not None:
-                _notify(caller, near, trio.current_time())
+        if not caller.identify(user, command.token):
+            # Or it is leaving for another reason, and reads this no more.
+            return refusals.TOO_MANY_CONNECTIONS
+        near = self._hold(caller, command, accepted_at=word.given_at)
+        await self._reception.welcome(caller, user, command)
+        if near is not None:
+            _notify(caller, near, trio.current_time())
         return Ack()
 
     async def _word_on(self, caller: Caller, command: Auth) -> Word | None:

@@ -145,6 +145,18 @@ async def test_a_failed_authentication_does_not_buy_time(fake):
             assert await client.close_code() == 4501
 
 
+async def test_who_waits_for_a_hanging_backend_is_told_to_come_back(fake):
+    """It did authenticate in time: that the backend says nothing is no fault of its own."""
+    gate = fake.hold("validate")
+    async with open_node(fake, auth_timeout=0.3) as node, open_client(node.port) as client:
+        with within():
+            await client.say("auth", token=fake.token(1))
+
+            assert (await client.event("error"))["code"] == "BACKEND_UNAVAILABLE"
+            assert await client.close_code() == 1013
+        gate.set()
+
+
 async def test_an_authenticated_client_stays_beyond_the_timeout(fake):
     """The deadline is for authenticating, nothing else."""
     async with (

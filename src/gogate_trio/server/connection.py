@@ -7,6 +7,7 @@ cancels the reading, and the connection's own task then says goodbye. Nobody els
 
 from __future__ import annotations
 
+import random
 import uuid
 from functools import partial
 
@@ -16,10 +17,12 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from gogate_trio.backend.base import User
 from gogate_trio.caller import CallerOutcomes, CallerSession
 from gogate_trio.calls import Lane
+from gogate_trio.errors import BackendUnavailable
 from gogate_trio.ids import ChatId, ConnectionId
+from gogate_trio.limits import AWAY_SECONDS
 from gogate_trio.log import get_logger
 from gogate_trio.outbox import Outbox
-from gogate_trio.protocol import close
+from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.commands import CommandId
@@ -199,11 +202,19 @@ class Connection:
     async def _why(self) -> Hangup:
         """Return why the reading has ended; a draining node's connections wait here."""
         if self.hangup is None and self._reading.deadline <= trio.current_time():
-            self.hang_up(close.AUTH_TIMEOUT)
+            self._run_out_of_time()
         if self.hangup is None:
             await self._house.goodbyes.wait()
             self.hang_up(close.RESTART)
         return self.hangup or close.RESTART
+
+    def _run_out_of_time(self) -> None:
+        """Send away who did not authenticate in time; if that is the backend's doing, for a while."""
+        if not self.lane.is_busy:
+            self.hang_up(close.AUTH_TIMEOUT)
+            return
+        self.refuse(refusals.failed(refusals.AUTH_FAILED, BackendUnavailable()))
+        self.hang_up(close.backend_away(random.uniform(*AWAY_SECONDS)))  # noqa: S311 - no secret
 
     async def _read(self, websocket: WebSocketConnection, transport: Transport) -> None:
         size = self._house.settings.websocket.read_buffer_size
