@@ -97,6 +97,21 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """What a unit of work costs, beside peers: most of an hour; writes bench/RESULTS.md."""
+    install(session)
+    python(session, "bench/run.py", *session.posargs)
+
+
+@nox.session(name="bench-smoke")
+def bench_smoke(session: nox.Session) -> None:
+    """Does the load generator see every fault, and has a delivery become several times dearer?"""
+    install(session)
+    python(session, "-m", "pytest", "bench/test_load.py")
+    python(session, "bench/run.py", "--smoke")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """What is printed from the code is in the documents as it is in the code."""
     pytest(session, "tests/test_docs.py")
