@@ -74,8 +74,8 @@ class EchoingConnection(Connection):
         super().__init__(*arguments)
         self._guard = FrameGuard(LARGEST, binary=True)
 
-    async def _hand_over(self, websocket, item):
-        await super()._hand_over(Telling(websocket), item)
+    async def _hand_over(self, websocket, transport, item):
+        await super()._hand_over(Telling(websocket), transport, item)
 
 
 def echo(_router, caller, message):
