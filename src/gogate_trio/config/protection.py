@@ -47,8 +47,9 @@ class AdmissionSettings:
         "MAX_CONNECTIONS_PER_IP",
         OrAuto(Whole(0, _MANY)),
         default=None,
-        help="How many connections one address may have. auto: 512, and addresses of this machine"
-        " are not counted. 0: no limit. Over it: 503. Behind a proxy set TRUSTED_PROXIES.",
+        help="How many connections one address may have; an IPv6 address counts with its /64."
+        " auto: 512, and addresses of this machine are not counted. 0: no limit. Over it: 503."
+        " Behind a proxy set TRUSTED_PROXIES.",
     )
     per_user: int = setting(
         "MAX_CONNECTIONS_PER_USER",
