@@ -106,11 +106,40 @@ LATE_RETRY_SECONDS: Final = 5.0
 LATE_SECONDS: Final = 300.0
 """seconds after which such a message is given up and the stream said to have a gap."""
 
+GAP_SECONDS: Final = 5.0
+"""seconds in which losses are gathered into one gap: every resuming client fetches anew for it."""
+
 REPLAY_ENTRIES: Final = 256
 """events of the history looked through between two checkpoints of a replay: about 0.1 ms."""
 
 ERROR_TEXT_CHARACTERS: Final = 200
 """characters of the backend's own error text that may reach a client."""
+
+# ── when the backend is away ─────────────────────────────────────────────────
+
+BREAKER_WINDOW_SECONDS: Final = 10.0
+"""seconds over which the ends of calls are counted: as long as one call may take by default,
+so that calls that hang are seen together."""
+
+BREAKER_CALLS: Final = 10
+"""calls within the window below which their ends prove nothing: three users with bad luck."""
+
+BREAKER_FAILED_SHARE: Final = 0.8
+"""share of failed calls from which the backend counts as away. One broken endpoint of five, or
+one dead worker of four, stays below it: what still works goes on."""
+
+BREAKER_PAUSE_SECONDS: Final = 1.0
+"""seconds of the first pause: a backend that restarts is asked again soon. Every failed probe
+doubles it."""
+
+BREAKER_LONGEST_PAUSE_SECONDS: Final = 30.0
+"""seconds of the longest pause: as long may a backend be back before we notice."""
+
+BREAKER_PROBES: Final = 3
+"""questions asked at once of a backend that may be back: one could meet the one dead worker."""
+
+BREAKER_QUESTIONS_FIRST_SECONDS: Final = 1.0
+"""seconds for which only calls that change nothing probe, before one of the others may."""
 
 # ── what is remembered ───────────────────────────────────────────────────────
 

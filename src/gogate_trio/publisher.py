@@ -22,6 +22,7 @@ from gogate_trio.errors import BackendError, BackendRejected
 from gogate_trio.ids import ChatId, UserId
 from gogate_trio.limits import (
     AUDIENCE_RETRY_SECONDS,
+    GAP_SECONDS,
     LATE_PUBLICATIONS,
     LATE_RETRY_SECONDS,
     LATE_SECONDS,
@@ -57,6 +58,7 @@ class Publisher:
     metrics: Metrics
     _late: dict[ChatId, deque[_Late]] = attrs.field(factory=dict, init=False)
     """By chat, oldest first; each chat has a task that sees to it."""
+    _gap_is_due: bool = attrs.field(default=False, init=False)
 
     async def publish(self, event: Event, chat_id: ChatId | None, user: User) -> None:
         """Tell the members of a chat what a user has done there; None tells the user alone.
@@ -139,6 +141,14 @@ class Publisher:
     def _give_up(self, chat_id: ChatId, lost: int) -> None:
         self.metrics.lost_audiences += lost
         _log.error("publication_lost", chat=chat_id, messages=lost)
+        if not self._gap_is_due:
+            self._gap_is_due = True
+            self.supervisor.start_soon(self._declare_gap)
+
+    async def _declare_gap(self) -> None:
+        """One gap for all that is lost about the same time: each has every client fetch anew."""
+        await trio.sleep(GAP_SECONDS)
+        self._gap_is_due = False
         self.broker.declare_gap()
 
 

@@ -209,7 +209,7 @@ class Connection:
         return self.hangup or close.RESTART
 
     def _run_out_of_time(self) -> None:
-        """Send away who did not authenticate in time; if that is the backend's doing, for a while."""
+        """Send away who did not authenticate in time; for a while if the backend is to blame."""
         if not self.lane.is_busy:
             self.hang_up(close.AUTH_TIMEOUT)
             return

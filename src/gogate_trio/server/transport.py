@@ -54,7 +54,7 @@ class Transport(trio.abc.Stream):
         """Queue bytes behind everything else, waiting for room. A close frame is the last."""
         await self._outbox.send(bytes(data))
         if data and data[0] == FIN | CLOSE:
-            self._outbox.shut()
+            self._outbox.finish(())
 
     async def wait_send_all_might_not_block(self) -> None:
         """Required by the interface; ``send_all`` waits by itself."""
