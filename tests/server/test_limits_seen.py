@@ -14,7 +14,7 @@ from fakes.clients import CLOSE, TEXT, frame, open_client
 from fakes.leaks import settles
 from fakes.node import NO_CAPS, NO_RATES, within
 from fakes.settings import backend_settings
-from gogate_trio import app
+from gogate_trio import app, publisher, resume
 from gogate_trio.config import (
     ListenSettings,
     MembershipSettings,
@@ -133,8 +133,8 @@ async def begin(port, fake, user=1):
 async def recovers(port, fake, away, user=1):
     """Whether a client that comes back is told that it has missed nothing."""
     async with open_client(port) as client:
-        resume = {"session": away.session, "position": away.position}
-        await client.say("auth", token=fake.token(user), resume=resume)
+        seat = {"session": away.session, "position": away.position}
+        await client.say("auth", token=fake.token(user), resume=seat)
         told = await client.event("auth_success")
         if not told["recovered"]:
             assert (await client.event("resync"))["position"]
@@ -152,8 +152,7 @@ async def speak(port, fake, count):
 
 async def test_a_client_may_be_away_for_so_long(fake, clock):
     """RESUME_WINDOW: later it is told to load everything anew."""
-    resume = ResumeSettings(window=400.0)
-    async with node_with(fake, resume=resume) as port:
+    async with node_with(fake, resume=ResumeSettings(window=400.0)) as port:
         with within(2000):
             away = await begin(port, fake)
             await speak(port, fake, 1)
@@ -176,6 +175,36 @@ async def test_so_many_events_are_kept_for_who_is_away(fake):
             beyond = await recovers(port, fake, away)
 
     assert (within_it, beyond) == (True, False)
+
+
+async def test_what_was_missed_is_told_in_pieces_without_a_gap(fake, monkeypatch):
+    """REPLAY_ENTRIES: others run between them, and the client hears everything in order."""
+    monkeypatch.setattr(resume, "REPLAY_ENTRIES", 2)
+    async with node_with(fake) as port:
+        with within():
+            away = await begin(port, fake)
+            await speak(port, fake, 7)
+            async with open_client(port) as client:
+                told = {"session": away.session, "position": away.position}
+                await client.say("auth", token=fake.token(1), resume=told)
+                assert (await client.event("auth_success"))["recovered"]
+                texts = [(await client.event("new_message"))["text"] for _ in range(7)]
+
+    assert texts == [f"message {number}" for number in range(7)]
+
+
+async def test_a_message_too_many_that_nobody_can_be_told_is_a_gap(fake, monkeypatch):
+    """LATE_PUBLICATIONS: who counts on missing nothing is told to load its chats anew."""
+    monkeypatch.setattr(publisher, "AUDIENCE_RETRY_SECONDS", ())
+    monkeypatch.setattr(publisher, "LATE_PUBLICATIONS", 0)
+    async with node_with(fake) as port, open_client(port) as listener:
+        with within():
+            await listener.say("auth", token=fake.token(1), resume=True)
+            fake.fail("members", status=503)
+            async with open_client(port, fake.token(2)) as client:
+                await say(client, "to whom?")
+
+            assert await listener.event("resync")
 
 
 async def test_so_many_bytes_are_kept_for_who_is_away(fake, monkeypatch):
@@ -209,8 +238,8 @@ async def test_so_many_sessions_are_remembered(fake, monkeypatch):
 async def repeated(port, fake, away):
     """Come back to a session and give the same command as ever; what it was answered."""
     async with open_client(port) as client:
-        resume = {"session": away.session, "position": away.position}
-        await client.say("auth", token=fake.token(1), resume=resume)
+        seat = {"session": away.session, "position": away.position}
+        await client.say("auth", token=fake.token(1), resume=seat)
         await client.event("auth_success")
         number = await acked(client, "hi", "a")
         await leave(client)
@@ -228,8 +257,8 @@ async def test_the_backends_word_about_so_many_tokens_is_kept(fake, monkeypatch)
 
             assert await recovers(port, fake, second, 2)
             async with open_client(port) as client:
-                resume = {"session": first.session, "position": first.position}
-                await client.say("auth", token=fake.token(1), resume=resume)
+                seat = {"session": first.session, "position": first.position}
+                await client.say("auth", token=fake.token(1), resume=seat)
                 await fake.wait_for_calls("validate", 1)
                 gate.set()
                 assert await client.event("auth_success")
