@@ -66,6 +66,20 @@ async def test_a_full_gateway_is_healthy_and_has_room_again_when_people_leave(tm
             assert await status_of(node.port) == 101
 
 
+async def test_half_of_the_connections_may_be_without_a_user(tmp_path):
+    """MAX_UNAUTHENTICATED left to the gateway: the thirty-third stranger of 64 is one too many."""
+    async with (
+        open_fake_backend() as fake,
+        serving(fake, tmp_path, open_files=FILES) as node,
+        AsyncExitStack() as crowd,
+    ):
+        with within(60):
+            for _ in range(32):
+                await crowd.enter_async_context(open_client(node.port))
+
+            assert await status_of(node.port) == 503
+
+
 async def test_more_connections_than_files_are_not_promised(tmp_path):
     """MAX_CONNECTIONS over what the system allows is lowered, and the operator is told."""
     async with (

@@ -22,7 +22,12 @@ from gogate_trio.config import (
     Settings,
     WebSocketSettings,
 )
-from gogate_trio.limits import COMMAND_ID_CHARACTERS, ERROR_TEXT_CHARACTERS, OUTCOME_SECONDS
+from gogate_trio.limits import (
+    ANSWER_BYTES,
+    COMMAND_ID_CHARACTERS,
+    ERROR_TEXT_CHARACTERS,
+    OUTCOME_SECONDS,
+)
 from gogate_trio.state import messages, recent, sessions
 
 SLOWLY = WebSocketSettings(ping_period=3000.0, pong_wait=3600.0)
@@ -277,6 +282,16 @@ async def test_so_much_of_the_backends_own_words_is_shown(fake):
 
     assert message.startswith("Failed to send message: backend error: no! no! ")
     assert len(message) <= len("Failed to send message: backend error: ") + ERROR_TEXT_CHARACTERS
+
+
+async def test_an_answer_has_so_many_bytes(fake):
+    """ANSWER_BYTES: what the backend says beyond it is not read, and nobody knows what it was."""
+    fake.fail("send_message", status=201, body=b'{"id":1,"text":"' + b"x" * ANSWER_BYTES + b'"}')
+    async with node_with(fake) as port, open_client(port, fake.token(1)) as client:
+        with within():
+            await say(client, "hi")
+
+            assert (await client.event("error"))["code"] == "OUTCOME_UNKNOWN"
 
 
 async def test_a_call_takes_no_longer_than_its_timeout(fake):

@@ -200,6 +200,22 @@ async def test_typing_without_end_is_a_flood(fake):
             assert await client.close_code() == 4429
 
 
+async def test_a_held_key_is_no_flood(fake, clock):
+    """EXCESS_TYPING_PER_SECOND: a client that says "typing" thirty times a second stays."""
+    async with (
+        open_node(fake, rates=only(typing=Rate(1 / 3600, 1)), **SLOWLY) as node,
+        open_client(node.port, fake.token(1)) as client,
+    ):
+        with within(200):
+            for _ in range(60):
+                await client.send(saying("typing", chat_id=2, is_typing=True) * 30)
+                await client.send(frame(PING, b"here"))
+                assert (await client.next_frame()).payload == b"here"
+                clock.jump(1)
+
+        assert node.metrics.errors == {}
+
+
 async def test_typing_everywhere_without_end_is_a_flood_too(fake):
     """Whose look-ups wait for a slow backend is told BUSY; thousands of them are too many."""
     said = b"".join(saying("typing", chat_id=100 + n, is_typing=True) for n in range(2000))
