@@ -6,6 +6,8 @@ margin.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import trio
 
@@ -56,6 +58,18 @@ async def test_a_client_that_answers_stays(fake):
         open_client(node.port, fake.token(1)) as client,
     ):
         assert await pong_for(client, 1.5) >= 3
+        assert node.metrics.connections == 1
+
+
+async def test_a_node_that_stood_still_asks_before_it_hangs_up(fake):
+    """A machine that was suspended for longer than PONG_WAIT does not lose all its clients."""
+    async with (
+        open_node(fake, ping_period=0.8, pong_wait=1.6) as node,
+        open_client(node.port, fake.token(1)) as client,
+    ):
+        time.sleep(2.0)  # noqa: ASYNC251 - the whole process is to stand still
+
+        assert await pong_for(client, 0.6) == 1
         assert node.metrics.connections == 1
 
 

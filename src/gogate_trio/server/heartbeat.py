@@ -45,8 +45,9 @@ def _look_after(connection: Connection, now: float, settings: WebSocketSettings)
         connection.hang_up(close.SLOW_CONSUMER)
         return
     silence = now - connection.heard_at
-    if silence > settings.pong_wait:
-        connection.hang_up(close.NO_PONG)
-    elif silence > settings.ping_period and not connection.is_pinged:
+    if silence > settings.ping_period and not connection.is_pinged:
+        # Also after PONG_WAIT: when it was we who stood still, nobody has been asked yet.
         connection.is_pinged = True
         outbox.offer(PING_FRAME)
+    elif silence > settings.pong_wait:
+        connection.hang_up(close.NO_PONG)
