@@ -43,7 +43,8 @@ async def test_people_who_have_left_are_forgotten(fake):
         assert await settles(lambda: node.metrics.connections == 2)
         await chat.goes_on()
 
-        assert len(connections_alive() - others) == 2
+        # The sweep may hold on to the one it looked at last until it looks again.
+        assert await settles(lambda: len(connections_alive() - others) == 2)
 
 
 async def test_a_thousand_visits_leave_no_task_and_no_descriptor(fake, logged):
