@@ -10,8 +10,8 @@ from fakes.backend import open_fake_backend
 from fakes.clients import open_client
 from fakes.leaks import descriptors_of, settles
 from fakes.node import within
+from fakes.process import open_gateway
 from fakes.visitors import connect, is_healthy, status_of
-from fixtures.served import serving
 
 FILES = 320
 """Of these 256 are kept in reserve: 64 connections, half of them without a user."""
@@ -21,7 +21,7 @@ async def test_at_the_limit_on_open_files_it_serves_and_dials_the_backend(tmp_pa
     """Sixty-four are in, hundreds knock: the chat goes on, over new backend connections too."""
     async with (
         open_fake_backend() as fake,
-        serving(fake, tmp_path, open_files=FILES, MAX_CONNECTIONS_PER_USER=0) as node,
+        open_gateway(fake, tmp_path, open_files=FILES) as node,
         AsyncExitStack() as crowd,
     ):
         with within(60):
@@ -48,7 +48,7 @@ async def test_a_full_gateway_is_healthy_and_has_room_again_when_people_leave(tm
     """503 while it is full, /health all the time, and no descriptor is lost."""
     async with (
         open_fake_backend() as fake,
-        serving(fake, tmp_path, open_files=FILES, MAX_CONNECTIONS_PER_USER=0) as node,
+        open_gateway(fake, tmp_path, open_files=FILES) as node,
     ):
         with within(60):
             before = descriptors_of(node.pid)
@@ -70,7 +70,7 @@ async def test_half_of_the_connections_may_be_without_a_user(tmp_path):
     """MAX_UNAUTHENTICATED left to the gateway: the thirty-third stranger of 64 is one too many."""
     async with (
         open_fake_backend() as fake,
-        serving(fake, tmp_path, open_files=FILES) as node,
+        open_gateway(fake, tmp_path, open_files=FILES) as node,
         AsyncExitStack() as crowd,
     ):
         with within(60):
@@ -84,9 +84,9 @@ async def test_more_connections_than_files_are_not_promised(tmp_path):
     """MAX_CONNECTIONS over what the system allows is lowered, and the operator is told."""
     async with (
         open_fake_backend() as fake,
-        serving(fake, tmp_path, open_files=FILES, MAX_CONNECTIONS=1000) as node,
+        open_gateway(fake, tmp_path, open_files=FILES, MAX_CONNECTIONS="1000") as node,
     ):
-        (warning,) = node.logged("max_connections_lowered")
+        warning = await node.logged("max_connections_lowered")
 
         assert (warning["asked"], warning["possible"]) == (1000, FILES - 256)
 

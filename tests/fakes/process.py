@@ -93,12 +93,15 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    fake: FakeBackend, folder: Path, **environment: str
+    fake: FakeBackend, folder: Path, *, open_files: int = 0, **environment: str
 ) -> AsyncIterator[Gateway]:
     """Start a gateway in an empty folder, in front of a fake; the block's end kills it.
 
-    After the block its log is whole.
+    ``open_files`` lowers its limit on them. After the block its log is whole.
     """
+    command = [sys.executable, "-m", "gogate_trio", "serve"]
+    if open_files:
+        command = ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"', *command]
     given = {
         "HOST": "127.0.0.1",
         "PORT": "0",
@@ -111,7 +114,7 @@ async def open_gateway(
     }
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "gogate_trio", "serve"],
+        command,
         cwd=folder,
         env=kept | given,
         stdin=subprocess.DEVNULL,
