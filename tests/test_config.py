@@ -66,6 +66,8 @@ def test_every_variable_reaches_its_attribute():
         "BACKEND_DIALECT": "symfony",
         "BACKEND_TIMEOUT": "3",
         "BACKEND_MAX_CALLS": "9",
+        "BACKEND_QUEUE": "5",
+        "BACKEND_TRANSPORT": "httpx",
         "MAX_MESSAGE_SIZE": "2048",
         "READ_BUFFER_SIZE": "4096",
         "WRITE_BUFFER_SIZE": "8192",

@@ -35,8 +35,15 @@ class BackendRejected(BackendError):
 class BackendUnavailable(BackendError):
     """Nothing was sent, or the backend answered 5xx before doing anything: safe to repeat."""
 
+    def __init__(self, text: str = "backend unavailable") -> None:
+        super().__init__(text)
+
+
+class BackendBusy(BackendUnavailable):
+    """So many calls wait for the backend already that this one was not even queued."""
+
     def __init__(self) -> None:
-        super().__init__("backend unavailable")
+        super().__init__("backend busy")
 
 
 class OutcomeUnknown(BackendError):

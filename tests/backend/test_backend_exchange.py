@@ -13,8 +13,11 @@ import trio
 from fakes.backend import open_fake_backend
 from fakes.hostile import http, open_hostile_backend, says
 from fakes.settings import backend_settings
-from gogate_trio.backend.exchange import Call, Exchange, Silence
-from gogate_trio.backend.rest import open_backend
+from gogate_trio.backend.dialects import DIALECTS
+from gogate_trio.backend.exchange import Exchange
+from gogate_trio.backend.gate import Gate
+from gogate_trio.backend.requests import Site
+from gogate_trio.backend.rest import RestBackend, open_backend
 from gogate_trio.errors import BackendError, BackendRejected, BackendUnavailable, OutcomeUnknown
 from gogate_trio.ids import ChatId, MessageId
 from gogate_trio.protocol.commands import MarkRead, SendMessage
@@ -52,15 +55,28 @@ class Nowhere(httpx.AsyncBaseTransport):
         raise AssertionError
 
 
+def nowhere(*, slots: int) -> RestBackend:
+    """The way to it, with ten seconds for a call."""
+    settings = backend_settings("http://x")
+    return RestBackend(
+        Exchange(Nowhere(), httpx.URL("http://x")),
+        Gate(slots=slots, queue=100),
+        timeout=10,
+        site=Site.of(settings),
+        dialect=DIALECTS["guide"],
+        observe=lambda *_: None,
+    )
+
+
 async def test_the_wait_for_a_slot_counts_against_the_deadline(autojump_clock):
     """A call ends when its time is over, wherever it is by then; without a slot unsent."""
-    exchange = Exchange(Nowhere(), slots=1, timeout=10)
-    call = Call("mark_read", "POST", httpx.URL("http://x/"), headers=[], body=b"{}", harmless=False)
-    ends: list[tuple[object, float]] = []
+    backend = nowhere(slots=1)
+    ends: list[tuple[type[BackendError], float]] = []
 
     async def run() -> None:
-        outcome = await exchange.run(call)
-        ends.append((outcome, autojump_clock.current_time() - began))
+        with pytest.raises(BackendError) as raised:
+            await backend.mark_read("token-1", MarkRead((MessageId(1),)))
+        ends.append((raised.type, autojump_clock.current_time() - began))
 
     began = autojump_clock.current_time()
     async with trio.open_nursery() as callers:
@@ -70,9 +86,9 @@ async def test_the_wait_for_a_slot_counts_against_the_deadline(autojump_clock):
         callers.start_soon(run)
 
     assert set(ends) == {
-        (Silence.NOTHING_SENT, 10),
-        (Silence.NO_ANSWER, 10),
-        (Silence.NO_ANSWER, 14),
+        (BackendUnavailable, 10),
+        (OutcomeUnknown, 10),
+        (OutcomeUnknown, 14),
     }
 
 

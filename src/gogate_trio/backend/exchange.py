@@ -1,8 +1,8 @@
 """One HTTP exchange with the backend, bounded in every direction.
 
-Bounds: so many at once (a slot each), one deadline for all of it (waiting for a slot,
-connecting, sending, reading), ``limits.ANSWER_BYTES`` of answer. How it ended is a value;
-what that means is the business of ``rest``.
+Bounds: one deadline for all of it (connecting, sending, reading) and ``limits.ANSWER_BYTES``
+of answer. How many run at once is the business of ``gate``. How it ended is a value; what
+that means is the business of ``rest``.
 
 On httpx's transport without its client: a client adds a cookie jar (which would send one
 user's session with another user's call), redirects, the environment's proxies and a log
@@ -18,6 +18,7 @@ import attrs
 import httpx
 import trio
 
+from gogate_trio.backend.pipe import NothingLeft
 from gogate_trio.limits import ANSWER_BYTES
 from gogate_trio.log import get_logger
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 Endpoint = Literal["validate", "members", "send_message", "add_reaction", "mark_read"]
 
 ATTEMPTS: Final = 2
-"""tries of a call that changes nothing. The second is for a kept-alive connection that the
-backend closed at the moment we used it; a second such bad luck is no luck."""
+"""tries of a call that changes nothing, or of which nothing left. The second is for a
+kept-alive connection that the backend closed at the moment we used it; a second such bad
+luck is no luck."""
 
 CONNECT_SHARE: Final = 0.45
-"""of the time left, for each of the two steps of connecting (TCP, TLS). Together they end
-before the deadline does: cut by a cancellation, httpcore leaves the socket to the collector."""
+"""of the time left, for each of httpcore's two steps of connecting (TCP, TLS). Together they
+end before the deadline does: cut by a cancellation, it leaves the socket to the collector."""
 
 _log = get_logger(__name__)
 
@@ -44,7 +46,8 @@ class Call:
     endpoint: Endpoint
     """Names it in the log and in the metrics."""
     method: str
-    url: httpx.URL = attrs.field(repr=False)
+    target: bytes = attrs.field(repr=False)
+    """The path on the backend."""
     headers: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     harmless: bool
@@ -68,34 +71,28 @@ class Silence(Enum):
 
 
 class Exchange:
-    """Runs calls over one pool of connections."""
+    """Runs calls over one pool of connections to one address."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, *, slots: int, timeout: float) -> None:
-        """Take the pool, how many calls may run at once, and the seconds each may take in all."""
+    def __init__(self, transport: httpx.AsyncBaseTransport, url: httpx.URL) -> None:
+        """Take the pool, and where it leads: scheme, host and port count."""
         self._transport = transport
-        self._slots = trio.CapacityLimiter(slots)
-        self._timeout = timeout
+        self._url = url
         self._running: set[trio.CancelScope] = set()
 
-    async def run(self, call: Call) -> Answer | Silence:
+    async def run(self, call: Call, deadline: float) -> Answer | Silence:
         """Run one call to its end.
 
-        Cancellation: while the call waits for its slot it is cancelled like anything else
-        (nothing was sent); from then on it runs to its end or its deadline. A call cancelled
-        within the pool would leak its place there, and leave unknown what could be known.
+        Cancellation: it runs to its end or its deadline. A call cancelled within httpcore's
+        pool would leak its place there, and leave unknown what could be known.
         """
-        deadline = trio.current_time() + self._timeout
-        attempt = _Attempt(
-            call, self._transport, shield=trio.CancelScope(shield=True, deadline=deadline)
-        )
-        with trio.move_on_at(deadline):
-            async with self._slots:
-                self._running.add(attempt.shield)
-                try:
-                    with attempt.shield:
-                        await attempt.run()
-                finally:
-                    self._running.discard(attempt.shield)
+        scope = trio.CancelScope(shield=True, deadline=deadline)
+        attempt = _Attempt(call, self._transport, self._url, scope=scope)
+        self._running.add(scope)
+        try:
+            with scope:
+                await attempt.run()
+        finally:
+            self._running.discard(scope)
         return attempt.outcome()
 
     def abandon(self) -> None:
@@ -110,7 +107,8 @@ class _Attempt:
 
     call: Call
     transport: httpx.AsyncBaseTransport
-    shield: trio.CancelScope = attrs.field(kw_only=True)
+    url: httpx.URL
+    scope: trio.CancelScope = attrs.field(kw_only=True)
     sent: bool = False
     status: int | None = None
     body: bytes | None = None
@@ -121,7 +119,7 @@ class _Attempt:
         return Silence.NO_ANSWER if self.sent else Silence.NOTHING_SENT
 
     async def run(self) -> None:
-        for _ in range(ATTEMPTS if self.call.harmless else 1):
+        for _ in range(ATTEMPTS):
             try:
                 await self._exchange()
             except httpx.TransportError as error:
@@ -131,42 +129,49 @@ class _Attempt:
                     endpoint=self.call.endpoint,
                     error=type(error).__name__,
                 )
-                # A refused connection will be refused again.
-                if isinstance(error, _CUT):
+                if self._may_repeat(error):
                     continue
             return
 
+    def _may_repeat(self, error: httpx.TransportError) -> bool:
+        if isinstance(error, NothingLeft):
+            self.sent = False
+            return True
+        # A refused connection will be refused again.
+        return self.call.harmless and isinstance(error, _CUT)
+
     async def _exchange(self) -> None:
         call = self.call
-        stream = _Body(call.body, self)
-        left = self.shield.deadline - trio.current_time()
+        left = self.scope.deadline - trio.current_time()
         request = httpx.Request(
             call.method,
-            call.url,
-            headers=list(call.headers),
-            stream=stream,
-            extensions={"timeout": {"connect": CONNECT_SHARE * left}},
+            self.url,
+            headers=call.headers,
+            stream=_Body(call.body, self),
+            extensions={"target": call.target, "timeout": {"connect": CONNECT_SHARE * left}},
         )
         response = await self.transport.handle_async_request(request)
-        try:
-            self.status = response.status_code
-            self.body = await self._read(response)
-        finally:
-            await response.aclose()
-
-    async def _read(self, response: httpx.Response) -> bytes | None:
-        body = bytearray()
-        size = 0
         # Raw: we asked for the bare bytes (Accept-Encoding: identity), and what comes packed
         # all the same stays so. A few kilobytes of gzip can be a gigabyte.
-        async for part in response.aiter_raw():
+        parts = response.stream
+        assert isinstance(parts, httpx.AsyncByteStream)  # noqa: S101 - asynchronous, as asked
+        try:
+            self.status = response.status_code
+            self.body = await self._read(parts)
+        finally:
+            await parts.aclose()
+
+    async def _read(self, parts: httpx.AsyncByteStream) -> bytes | None:
+        body = bytearray()
+        size = 0
+        async for part in parts:
             size += len(part)
             if size <= ANSWER_BYTES:
                 body += part
             else:
                 # Leaving the loop would leave httpx's generators half run; this makes the
                 # next read end them, and closes the connection.
-                self.shield.cancel()
+                self.scope.cancel()
         return bytes(body) if size <= ANSWER_BYTES else None
 
 

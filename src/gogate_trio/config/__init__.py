@@ -1,6 +1,7 @@
 """The settings: what an operator can change, where it came from, and what is wrong with it.
 
 - ``settings``: the tree of settings itself, one line of code per setting.
+- ``backend``: the part of the tree about the way to the backend.
 - ``protection``: the part of the tree that keeps the gateway standing.
 - ``tokens``: the part about who a client is, and for how long.
 - ``declare``: how such a line is written, and how the tree is walked.
@@ -14,6 +15,7 @@
 Nothing else in the program reads the environment. Nothing here logs.
 """
 
+from gogate_trio.config.backend import BackendSettings, Dialect, Transport
 from gogate_trio.config.declare import Source
 from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.printing import (
@@ -27,8 +29,6 @@ from gogate_trio.config.problems import ConfigError, Problem
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.secret import Secret
 from gogate_trio.config.settings import (
-    BackendSettings,
-    Dialect,
     DrainSettings,
     ListenSettings,
     LogFormat,
@@ -62,6 +62,7 @@ __all__ = [
     "Settings",
     "Source",
     "TlsSettings",
+    "Transport",
     "WebSocketSettings",
     "effective_settings",
     "env_example",

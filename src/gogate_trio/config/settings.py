@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from gogate_trio.config.addresses import BaseUrl, Host
-from gogate_trio.config.declare import Source, build, entries, group, required, setting
+from gogate_trio.config.addresses import Host
+from gogate_trio.config.backend import BackendSettings
+from gogate_trio.config.declare import Source, build, entries, group, setting
 from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.keyfile import KeyFile
 from gogate_trio.config.kinds import Choice, Duration, FileName, Whole
 from gogate_trio.config.load import Apart, Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
-from gogate_trio.config.secret import Key, Secret
 from gogate_trio.config.tokens import AuthSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Dialect = Literal["guide", "symfony"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "pretty", "json"]
 
@@ -69,51 +68,6 @@ class TlsSettings:
         FileName(),
         default="",
         help="The PEM file of the certificate's private key, not encrypted.",
-    )
-
-
-@attrs.frozen(kw_only=True)
-class BackendSettings:
-    """The REST backend behind the gateway."""
-
-    url: str = setting(
-        "BACKEND_API_URL",
-        BaseUrl(),
-        default="http://localhost:8000",
-        help="Where the backend's API lives. A path is put before every call.",
-    )
-    internal_api_key: Secret = required(
-        "INTERNAL_API_KEY",
-        Key(),
-        example="your_secure_random_key_here",
-        help="The key for the backend's internal endpoints. It must equal the backend's own.",
-    )
-    internal_api_key_file: str = setting(
-        "INTERNAL_API_KEY_FILE",
-        FileName(),
-        default="",
-        help="A file that holds that key, in place of INTERNAL_API_KEY. When neither is set, the"
-        " systemd credential internal_api_key serves, if there is one.",
-    )
-    dialect: Dialect = setting(
-        "BACKEND_DIALECT",
-        Choice[Dialect](("guide", "symfony")),
-        default="guide",
-        help="What the backend wants to be sent: the integration guide's names, or the Symfony"
-        " backend's. Answers are understood in both.",
-    )
-    timeout: float = setting(
-        "BACKEND_TIMEOUT",
-        Duration(_SHORTEST, _HOUR),
-        default=10.0,
-        help="How long one call may take, all in all. The Go program's figure.",
-    )
-    max_calls: int = setting(
-        "BACKEND_MAX_CALLS",
-        Whole(1, 10_000),
-        default=64,
-        help="How many calls may be under way at once; more wait for their turn. Set it to what"
-        " the backend has workers for.",
     )
 
 

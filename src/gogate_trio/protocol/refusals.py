@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from gogate_trio.errors import BackendError, BackendUnavailable, OutcomeUnknown
+from gogate_trio.errors import BackendBusy, BackendError, BackendUnavailable, OutcomeUnknown
 
 
 @attrs.frozen
@@ -78,6 +78,8 @@ OUTCOME_UNKNOWN: Final = "OUTCOME_UNKNOWN"
 def failed(refusal: Refusal, error: BackendError) -> Refusal:
     """Say what went wrong, with a code that tells whether sending again is safe."""
     match error:
+        case BackendBusy():
+            return refusal.because(error, code=BUSY.code, may_repeat=True)
         case BackendUnavailable():
             return refusal.because(error, code=BACKEND_UNAVAILABLE, may_repeat=True)
         case OutcomeUnknown():

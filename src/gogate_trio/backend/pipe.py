@@ -1,0 +1,147 @@
+"""A connected way for bytes to the backend, bare or in TLS, that closes without waiting.
+
+Bare, it is the non-blocking socket itself: trio's ``SocketStream`` costs twice as much for
+each of the two things a call does with it, one send and one receive.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+from typing import Final, Protocol
+
+import httpx
+import trio
+
+
+class NothingLeft(httpx.WriteError):
+    """The connection was gone before the first byte of the request went: nobody has seen it."""
+
+
+class Pipe(Protocol):
+    """One task at a time uses it. What fails raises ``httpx.ReadError`` or ``WriteError``."""
+
+    async def send(self, data: bytes) -> None:
+        """Send everything; ``NothingLeft`` if nothing went. Cancelled, some of it did."""
+
+    async def receive(self) -> bytes:
+        """Receive what there is, at least a byte; none at the end of the stream."""
+
+    def is_readable(self) -> bool:
+        """Whether bytes, or the end, have come: to an idle connection, its death."""
+
+    def close(self) -> None:
+        """Let go of the socket, without a goodbye. Idempotent."""
+
+
+async def dial(url: httpx.URL, context: ssl.SSLContext) -> Pipe:
+    """Connect to the host of a URL, by whichever of its addresses answers first.
+
+    Raises ``httpx.ConnectError``. Cancelled, no socket stays open.
+    """
+    host = url.raw_host.decode("ascii")
+    secure = url.scheme == "https"
+    try:
+        stream = await trio.open_tcp_stream(host, url.port or (443 if secure else 80))
+    # A name that cannot be one, an unreachable host, no more files: all the same to us.
+    except (OSError, UnicodeError) as error:
+        raise httpx.ConnectError(type(error).__name__) from error
+    if not secure:
+        return BarePipe(stream)
+    pipe = TlsPipe(stream, context, host)
+    try:
+        await pipe.shake_hands()
+    except BaseException:
+        pipe.close()
+        raise
+    return pipe
+
+
+class BarePipe:
+    """A TCP connection as it is."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        """Take the stream's socket over."""
+        self._socket = socket.socket(fileno=stream.socket.detach())
+        self._socket.setblocking(False)
+        self._news = select.poll()
+        self._news.register(self._socket, select.POLLIN)
+
+    async def send(self, data: bytes) -> None:
+        """Send everything; almost always the kernel takes it at once."""
+        sent = 0
+        while True:
+            try:
+                sent += self._socket.send(memoryview(data)[sent:] if sent else data)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                failure = httpx.WriteError if sent else NothingLeft
+                raise failure(type(error).__name__) from error
+            if sent == len(data):
+                return
+            await trio.lowlevel.wait_writable(self._socket)
+
+    async def receive(self) -> bytes:
+        """Wait, then look: nothing can have come yet when a call has just been sent."""
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(_READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise httpx.ReadError(type(error).__name__) from error
+
+    def is_readable(self) -> bool:
+        """Whether something has come."""
+        return bool(self._news.poll(0))
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+class TlsPipe:
+    """TLS on a TCP connection, by trio's ``SSLStream``."""
+
+    def __init__(self, stream: trio.SocketStream, context: ssl.SSLContext, host: str) -> None:
+        """Take the stream over; nothing is sent before ``shake_hands``."""
+        self._tcp = stream.socket
+        self._tls = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+
+    async def shake_hands(self) -> None:
+        """Agree on keys and check the certificate. Raises ``httpx.ConnectError``."""
+        try:
+            await self._tls.do_handshake()
+        except trio.BrokenResourceError as error:
+            raise httpx.ConnectError("TLS") from error
+
+    async def send(self, data: bytes) -> None:
+        """Send everything. How much of it went when this fails, nobody can tell."""
+        try:
+            await self._tls.send_all(data)
+        except trio.BrokenResourceError as error:
+            raise httpx.WriteError("TLS") from error
+
+    async def receive(self) -> bytes:
+        """Receive what there is."""
+        try:
+            return bytes(await self._tls.receive_some(_READ_BYTES))
+        except trio.BrokenResourceError as error:
+            raise httpx.ReadError("TLS") from error
+
+    def is_readable(self) -> bool:
+        """Whether something has come, were it a goodbye."""
+        return self._tcp.is_readable()
+
+    def close(self) -> None:
+        """Close the socket under it."""
+        self._tcp.close()
+
+
+_READ_BYTES: Final = 65536
+"""bytes of one read: most answers whole, head and body."""

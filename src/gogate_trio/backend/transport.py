@@ -1,0 +1,131 @@
+"""The calls' own way to the backend: httpx's transport port, on h11 over trio.
+
+Does what ``httpx.AsyncHTTPTransport`` does for the requests the gateway makes, for a
+fraction of its CPU, and leaks nothing when it is cancelled: a connection belongs to one
+call, which closes it or gives it back.
+
+It puts no bound on connections: there are never more than calls at once, and calls are
+bounded where they come from. Connections that were idle for too long are closed by the next
+call, not by a clock.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from typing import TYPE_CHECKING
+
+import httpx
+import trio
+
+from gogate_trio.backend.conversation import Conversation, write_head
+from gogate_trio.backend.pipe import dial
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gogate_trio.backend.conversation import Timeouts
+
+
+class H11Transport(httpx.AsyncBaseTransport):
+    """Kept-alive connections to one backend: every request is for the same scheme and host.
+
+    A request's body is asked for when a connection stands and nothing is left to do but to
+    send. Its time-outs for connecting, reading and writing are kept. Raises
+    ``httpx.TransportError``, of which ``NothingLeft``, ``ConnectError`` and
+    ``ConnectTimeout`` mean that nothing was sent.
+    """
+
+    def __init__(self, context: ssl.SSLContext, *, keepalive: float) -> None:
+        """``keepalive``: the seconds an idle connection may still be used after its last."""
+        self._context = context
+        self._keepalive = keepalive
+        self._idle: deque[Conversation] = deque()
+        self._is_closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return its answer, the body still to be read and closed."""
+        timeouts: Timeouts = request.extensions.get("timeout") or {}
+        head = write_head(request)
+        conversation = self._take() or await self._dial(request.url, timeouts.get("connect"))
+        try:
+            data = head.before(await _whole(request))
+            answer = await conversation.ask(request.method, data, timeouts)
+        except BaseException:
+            conversation.close()
+            raise
+        return httpx.Response(
+            answer.status_code,
+            headers=list(answer.headers),
+            stream=_Body(self, conversation, timeouts),
+        )
+
+    async def aclose(self) -> None:
+        """Close what is idle; what is in use closes when its call ends."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def give_back(self, conversation: Conversation) -> None:
+        """Keep a connection whose answer was read, if it is good for another."""
+        if self._is_closed or not conversation.go_on():
+            conversation.close()
+            return
+        conversation.idle_since = trio.current_time()
+        self._idle.append(conversation)
+
+    def _take(self) -> Conversation | None:
+        """Return the connection used last that still stands."""
+        oldest = trio.current_time() - self._keepalive
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.popleft().close()
+        while self._idle:
+            conversation = self._idle.pop()
+            if not conversation.is_dead():
+                return conversation
+            conversation.close()
+        return None
+
+    async def _dial(self, url: httpx.URL, seconds: float | None) -> Conversation:
+        if seconds is None:
+            return Conversation(await dial(url, self._context))
+        with trio.move_on_after(seconds):
+            return Conversation(await dial(url, self._context))
+        raise httpx.ConnectTimeout("")
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer. An iterator of its own: a generator's end costs a task's turn."""
+
+    def __init__(
+        self, transport: H11Transport, conversation: Conversation, timeouts: Timeouts
+    ) -> None:
+        self._transport = transport
+        self._conversation: Conversation | None = conversation
+        self._timeouts = timeouts
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._conversation is None:
+            raise StopAsyncIteration
+        part = await self._conversation.part(self._timeouts)
+        if part is not None:
+            return part
+        self._transport.give_back(self._conversation)
+        self._conversation = None
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Hang up on an answer that was not read to its end."""
+        if self._conversation is not None:
+            self._conversation.close()
+            self._conversation = None
+
+
+async def _whole(request: httpx.Request) -> bytes:
+    """Return a request's body, all of it."""
+    if not isinstance(request.stream, httpx.AsyncByteStream):
+        raise httpx.LocalProtocolError("the body is not asynchronous")
+    return b"".join([part async for part in request.stream])
