@@ -19,7 +19,7 @@ FLOORS = [
     ("ground", ["errors", "limits", "ids"]),
     ("protocol", ["protocol"]),
     ("state", ["state"]),
-    ("edges", ["config", "log", "metrics", "outbox"]),
+    ("edges", ["config", "log", "metrics", "outbox", "systemd"]),
     ("adapters", ["backend", "broker"]),
     (
         "house",

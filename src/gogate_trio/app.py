@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -33,8 +33,9 @@ from gogate_trio.router import Router
 from gogate_trio.server.capacity import find_caps
 from gogate_trio.server.heartbeat import sweep
 from gogate_trio.server.house import House
-from gogate_trio.server.listener import Listener, Server, open_listener
+from gogate_trio.server.listener import Server
 from gogate_trio.server.pages import PAGES, Page
+from gogate_trio.server.sockets import Listener, open_listeners
 from gogate_trio.server.tls import ON_REQUEST, Tls
 from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
@@ -42,6 +43,7 @@ from gogate_trio.state.history import History, Window, new_epoch
 from gogate_trio.state.ratelimit import Rate
 from gogate_trio.state.sessions import Sessions
 from gogate_trio.state.throttle import Throttle
+from gogate_trio.systemd import Service
 from gogate_trio.typing_events import Typists
 
 _log = get_logger(__name__)
@@ -67,33 +69,42 @@ async def serve(
     settings: Settings,
     *,
     pages: Mapping[str, Page] | None = None,
+    service: Service | None = None,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a node until SIGTERM or SIGINT, drain it, and return; SIGHUP reloads.
 
-    A second signal ends it at once. ``pages`` are served beside the gateway's own.
+    A second signal ends it at once. ``pages`` are served beside the gateway's own; ``service``
+    is told how the node is, and its sockets are listened on in place of one of our own.
     ``started`` means that clients are welcome now. Raises ``OperatorError`` when the port
     or the certificate cannot be had.
     """
+    service = service or Service()
     stop = trio.Event()
     reloads: list[Reload] = []
     # The receiver outside: its reader must be gone before it closes, also when we fail.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
         async with trio.open_nursery() as signals:
-            signals.start_soon(_obey_signals, received, stop, reloads, signals)
-            await run_node(settings, stop, pages=pages, reloads=reloads, task_status=task_status)
+            reload = partial(_reload_all, reloads, service)
+            signals.start_soon(partial(_obey_signals, received, stop, signals, reload=reload))
+            await run_node(
+                settings,
+                stop,
+                pages=pages,
+                reloads=reloads,
+                service=service,
+                task_status=task_status,
+            )
             signals.cancel_scope.cancel()
 
 
 async def _obey_signals(
-    received: AsyncIterator[int], stop: trio.Event, reloads: list[Reload], signals: trio.Nursery
+    received: AsyncIterator[int], stop: trio.Event, signals: trio.Nursery, *, reload: Reload
 ) -> None:
     async for number in received:
         name = signal.Signals(number).name
         if number == signal.SIGHUP:
-            _log.info("reloading", parts=len(reloads))
-            for reload in reloads:
-                signals.start_soon(_reload, reload)
+            signals.start_soon(reload)
             continue
         if stop.is_set():
             _log.warning("stopping_at_once", signal=name)
@@ -103,6 +114,13 @@ async def _obey_signals(
         stop.set()
 
 
+async def _reload_all(reloads: Sequence[Reload], service: Service) -> None:
+    _log.info("reloading", parts=len(reloads))
+    async with service.reload(), trio.open_nursery() as reloading:
+        for reload in reloads:
+            reloading.start_soon(_reload, reload)
+
+
 async def _reload(reload: Reload) -> None:
     try:
         await reload()
@@ -110,25 +128,27 @@ async def _reload(reload: Reload) -> None:
         _log.exception("reload_failed")
 
 
-async def run_node(
+async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     settings: Settings,
     stop: trio.Event,
     *,
     pages: Mapping[str, Page] | None = None,
     reloads: list[Reload] | None = None,
+    service: Service | None = None,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a node until ``stop`` is set, then drain it and return. Cancelled, it cuts everyone.
 
     What it can reload it appends to ``reloads``, for its caller to call.
     """
+    service = service or Service()
     metrics = Metrics()
     tls = Tls(settings.tls) if settings.tls.cert else None
     directory = Directory[Outbox]()
     admission = Admission(find_caps(settings.admission))
     throttle = Throttle(_paces(settings.rates))
     async with (
-        open_listener(settings.listen.host, settings.listen.port) as listener,
+        open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
         open_backend(settings.backend) as backend,
         trio.open_nursery() as supervisor,
     ):
@@ -164,17 +184,23 @@ async def run_node(
         supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(hub.run)
         supervisor.start_soon(sweep, house.connections, settings.websocket)
+        supervisor.start_soon(service.run, partial(_numbers, metrics, directory))
         async with trio.open_nursery() as connections:
             server = Server(house, {**PAGES, **(pages or {})}, tls)
             async with trio.open_nursery() as listening:
-                await listening.start(_listen, listener, server, connections)
+                await listening.start(_listen, listeners, server, connections)
                 _settle_memory()
-                _log.info("serving", port=listener.port)
-                task_status.started(Serving(listener.port, metrics))
+                _log.info(
+                    "serving",
+                    port=listeners[0].port,
+                    sockets=[each.name for each in service.inherited],
+                )
+                await service.ready()
+                task_status.started(Serving(listeners[0].port, metrics))
                 await stop.wait()
                 listening.cancel_scope.cancel()
-            await listener.aclose()
             server.shut()
+            await service.stopping(settings.drain.timeout)
             connections.cancel_scope.deadline = trio.current_time() + settings.drain.timeout
             await _answer_all(house, hub, within=settings.drain.timeout * _CALLS_SHARE)
             house.goodbyes.set()
@@ -204,15 +230,20 @@ async def _end_calls_with_us(backend: RestBackend) -> None:
         backend.abandon()
 
 
+def _numbers(metrics: Metrics, directory: Directory[Outbox]) -> str:
+    """Return the node in a line, for whoever looks at its state."""
+    return f"{metrics.connections} connections, {len(directory)} users"
+
+
 async def _listen(
-    listener: Listener,
+    listeners: list[Listener],
     server: Server,
     connections: trio.Nursery,
     *,
     task_status: trio.TaskStatus[list[Listener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     await trio.serve_listeners(
-        server.welcome, [listener], handler_nursery=connections, task_status=task_status
+        server.welcome, listeners, handler_nursery=connections, task_status=task_status
     )
 
 

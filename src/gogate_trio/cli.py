@@ -76,7 +76,9 @@ def run(arguments: list[str]) -> int:
 
 @app.command
 def serve() -> None:
-    """Run the gateway until SIGTERM or SIGINT."""
+    """Run the gateway until SIGTERM or SIGINT, as a systemd service if it is one."""
+    from functools import partial
+
     from gogate_trio import log
     from gogate_trio.config import Settings
 
@@ -86,8 +88,10 @@ def serve() -> None:
     import trio
 
     from gogate_trio.app import serve as gateway
+    from gogate_trio.systemd import Service
 
-    trio.run(gateway, settings)
+    service = Service.of(os.environ, pid=os.getpid())
+    trio.run(partial(gateway, settings, service=service))
 
 
 @app.command

@@ -16,7 +16,7 @@ from gogate_trio.config.backend import BackendSettings
 from gogate_trio.config.declare import Source, build, entries, group, setting
 from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.keyfile import KeyFile
-from gogate_trio.config.kinds import Choice, Duration, FileName, Whole
+from gogate_trio.config.kinds import Choice, Duration, FileName, Switch, Whole
 from gogate_trio.config.load import Apart, Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.tokens import AuthSettings
@@ -49,6 +49,14 @@ class ListenSettings:
         Whole(0, 65535),
         default=8080,
         help="The TCP port of the WebSocket and of /health. 0 takes any free one.",
+    )
+    reuse_port: bool = setting(
+        "REUSE_PORT",
+        Switch(),
+        default=False,
+        help="Whether further gateways of the same user may listen on the same port"
+        " (SO_REUSEPORT); the kernel spreads new connections over them. What systemd has opened"
+        " already is its own affair.",
     )
 
 

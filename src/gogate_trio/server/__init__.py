@@ -1,6 +1,7 @@
 """The only rooms that touch client sockets.
 
-- ``listener``: sockets, accept, one task per client, drain.
+- ``sockets``: where clients come in, bound here or inherited from systemd.
+- ``listener``: one task per client, drain.
 - ``capacity``: how many sockets this process may hold.
 - ``wire``: one accepted TCP socket as a trio stream.
 - ``tls``: the certificate in force and its successors; ``certificate``: reads and judges one;

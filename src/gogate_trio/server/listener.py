@@ -1,4 +1,4 @@
-"""Listening sockets, and one task a client.
+"""One task a client.
 
 An exception out of a client's task would end trio's accept loop and with it every client;
 so each task is fenced, and what it raises is logged once as the bug it is.
@@ -7,21 +7,17 @@ so each task is fenced, and what it raises is logged once as the bug it is.
 from __future__ import annotations
 
 import itertools
-import socket
 from collections.abc import Mapping
 from typing import Final
 
 import trio
 
 from gogate_trio.config import OriginSettings
-from gogate_trio.errors import OperatorError
 from gogate_trio.ids import ConnectionId
 from gogate_trio.limits import (
-    BACKLOG,
     HANDSHAKE_SECONDS,
     LINGER_SECONDS,
     REFUSALS_AT_ONCE,
-    SEND_BUFFER_BYTES,
 )
 from gogate_trio.log import get_logger
 from gogate_trio.protocol.forwarded import client_address, is_within
@@ -50,64 +46,6 @@ WEBSOCKET_PATH: Final = b"/ws"
 
 Read = tuple[Head, bytes] | Status | None
 """The head and what came behind it; why it is refused; or None: there is nobody to answer."""
-
-
-class Listener(trio.abc.Listener[Wire]):
-    """A listening TCP socket whose accepted sockets are ``Wire``s."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over a bound, listening, non-blocking socket."""
-        self._socket = sock
-
-    @property
-    def port(self) -> int:
-        """The port it is bound to."""
-        return int(self._socket.getsockname()[1])
-
-    async def accept(self) -> Wire:
-        """Wait for the next client."""
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            try:
-                sock, address = self._socket.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                continue
-            return _prepared(sock, str(address[0]))
-
-    async def aclose(self) -> None:
-        """Stop listening."""
-        trio.lowlevel.notify_closing(self._socket)
-        self._socket.close()
-        await trio.lowlevel.checkpoint()
-
-
-def _prepared(sock: socket.socket, peer: str) -> Wire:
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    return Wire(sock, peer.removeprefix("::ffff:"))
-
-
-def open_listener(host: str, port: int) -> Listener:
-    """Listen on a host ("" is every interface, both IP versions) and port (0 is any free one).
-
-    Raises ``OperatorError`` when that cannot be had.
-    """
-    try:
-        sock = _bound(host, port)
-    except OSError as error:
-        raise OperatorError(f"cannot listen on port {port}: {error.strerror}") from None
-    sock.setblocking(False)
-    return Listener(sock)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    if not host and socket.has_dualstack_ipv6():
-        return socket.create_server(
-            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
-        )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 class Server:

@@ -1,0 +1,91 @@
+"""Where clients come in: sockets of our own, or those that systemd kept for us."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import trio
+
+from gogate_trio.config import ListenSettings
+from gogate_trio.errors import OperatorError
+from gogate_trio.limits import BACKLOG, SEND_BUFFER_BYTES
+from gogate_trio.server.wire import Wire
+
+
+class Listener(trio.abc.Listener[Wire]):
+    """A listening TCP socket whose accepted sockets are ``Wire``s."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take over a bound, listening, non-blocking socket."""
+        self._socket = sock
+
+    @property
+    def port(self) -> int:
+        """The port it is bound to."""
+        return int(self._socket.getsockname()[1])
+
+    async def accept(self) -> Wire:
+        """Wait for the next client."""
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                sock, address = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue
+            return _prepared(sock, str(address[0]))
+
+    async def aclose(self) -> None:
+        """Stop listening. An inherited socket goes on in whoever else has it."""
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+        await trio.lowlevel.checkpoint()
+
+
+def _prepared(sock: socket.socket, peer: str) -> Wire:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return Wire(sock, peer.removeprefix("::ffff:"))
+
+
+@asynccontextmanager
+async def open_listeners(
+    settings: ListenSettings, inherited: Sequence[socket.socket] = ()
+) -> AsyncIterator[list[Listener]]:
+    """Listen on these sockets or, when there are none, where the settings say.
+
+    The block's end closes what is still open. Raises as ``open_listener`` does.
+    """
+    listeners = [Listener(sock) for sock in inherited] or [
+        open_listener(settings.host, settings.port, reuse_port=settings.reuse_port)
+    ]
+    async with AsyncExitStack() as open_ones:
+        for listener in listeners:
+            open_ones.push_async_callback(listener.aclose)
+        yield listeners
+
+
+def open_listener(host: str, port: int, *, reuse_port: bool = False) -> Listener:
+    """Listen on a host ("" is every interface, both IP versions) and port (0 is any free one).
+
+    Raises ``OperatorError`` when that cannot be had.
+    """
+    try:
+        sock = _bound(host, port, reuse_port=reuse_port)
+    except OSError as error:
+        raise OperatorError(f"cannot listen on port {port}: {error.strerror}") from None
+    sock.setblocking(False)
+    return Listener(sock)
+
+
+def _bound(host: str, port: int, *, reuse_port: bool) -> socket.socket:
+    is_dual = not host and socket.has_dualstack_ipv6()
+    return socket.create_server(
+        (host, port),
+        family=socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET,
+        dualstack_ipv6=is_dual,
+        backlog=BACKLOG,
+        reuse_port=reuse_port,
+    )
