@@ -72,6 +72,8 @@ class Ask:
 
     caller: Caller
     command_id: CommandId | None = None
+    since: float = attrs.field(factory=trio.current_time)
+    """When the command was read: trio's clock, seconds."""
 
     def answer(self, outcome: Outcome) -> None:
         """Tell the sender how it went: success only where there is an id to name.

@@ -7,6 +7,7 @@ consecutive events of one audience are joined, so that a burst costs one write a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 
 import attrs
@@ -80,6 +81,11 @@ class Hub:
             if outbox.wants_positions:
                 outbox.offer(resync)
 
+    @property
+    def waiting(self) -> int:
+        """How many publications are accepted and not yet offered to everybody."""
+        return self._unsettled
+
     async def wait_settled(self) -> None:
         """Wait until everything that was accepted has been offered."""
         while self._unsettled:
@@ -91,10 +97,18 @@ class Hub:
             # Receiving is a checkpoint.
             self._left = SENDS_PER_TURN
             for run in _runs(self._drain(first)):
+                began = time.perf_counter()
                 await self._deliver(run)
+                self._note(run, time.perf_counter() - began)
                 if run[0].is_durable:
                     self._history.offered = run[-1].offset
                 self._offered(len(run))
+
+    def _note(self, run: list[Publication], seconds: float) -> None:
+        self._metrics.fan_out.observe(seconds)
+        for publication in run:
+            if publication.since is not None:
+                self._metrics.told.observe(trio.current_time() - publication.since)
 
     def _offered(self, publications: int) -> None:
         self._unsettled -= publications

@@ -82,6 +82,16 @@ class Outbox:
         """ephemeral events not queued"""
 
     @property
+    def waiting_frames(self) -> int:
+        """How many frames wait for the writer."""
+        return self._frames
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes wait for the writer."""
+        return self._bytes
+
+    @property
     def is_waiting(self) -> bool:
         """Whether bytes wait for the writer."""
         return self._frames > 0

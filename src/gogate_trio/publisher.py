@@ -45,6 +45,8 @@ class _Late:
     user: User
     until: float
     """When it is given up: trio's clock, seconds."""
+    since: float | None
+    """When the command behind it was read."""
 
 
 @attrs.define(eq=False)
@@ -60,15 +62,24 @@ class Publisher:
     """By chat, oldest first; each chat has a task that sees to it."""
     _gap_is_due: bool = attrs.field(default=False, init=False)
 
-    async def publish(self, event: Event, chat_id: ChatId | None, user: User) -> None:
+    @property
+    def waiting(self) -> int:
+        """How many publications wait until their members can be learnt."""
+        return sum(map(len, self._late.values()))
+
+    async def publish(
+        self, event: Event, chat_id: ChatId | None, user: User, *, since: float | None = None
+    ) -> None:
         """Tell the members of a chat what a user has done there; None tells the user alone.
+
+        ``since`` is when the command was read, for the metrics: trio's clock, seconds.
 
         The user alone is told, too, who is no member: what the backend allowed has happened,
         but it is no licence to write to the others.
         """
         text = encode_event(event)
         if chat_id is None:
-            await self._publish(text, {user.user_id: user.name}, None)
+            await self._publish(text, {user.user_id: user.name}, None, since)
             return
         for delay in (0.0, *AUDIENCE_RETRY_SECONDS):
             await trio.sleep(delay)
@@ -77,12 +88,15 @@ class Publisher:
                 break
             audience = await self._audience(chat_id, user)
             if audience is not None:
-                await self._publish(text, audience, chat_id)
+                await self._publish(text, audience, chat_id, since)
                 return
-        self._put_aside(text, chat_id, user)
+        self._put_aside(text, chat_id, user, since)
 
-    async def _publish(self, text: bytes, audience: Audience, chat_id: ChatId | None) -> None:
-        await self.broker.publish(Publication(text, audience, is_durable=True, chat_id=chat_id))
+    async def _publish(
+        self, text: bytes, audience: Audience, chat_id: ChatId | None, since: float | None
+    ) -> None:
+        publication = Publication(text, audience, is_durable=True, chat_id=chat_id, since=since)
+        await self.broker.publish(publication)
 
     async def _audience(self, chat_id: ChatId, user: User) -> Audience | None:
         """Return who shall hear of it; None when that cannot be learnt now."""
@@ -99,12 +113,13 @@ class Publisher:
             return None
         return names if user.user_id in names else alone
 
-    def _put_aside(self, text: bytes, chat_id: ChatId, user: User) -> None:
+    def _put_aside(self, text: bytes, chat_id: ChatId, user: User, since: float | None) -> None:
+        self.metrics.late += 1
         _log.warning("audience_unknown", chat=chat_id)
-        if sum(map(len, self._late.values())) >= LATE_PUBLICATIONS:
+        if self.waiting >= LATE_PUBLICATIONS:
             self._give_up(chat_id, 1)
             return
-        late = _Late(text, user, trio.current_time() + LATE_SECONDS)
+        late = _Late(text, user, trio.current_time() + LATE_SECONDS, since)
         if chat_id in self._late:
             self._late[chat_id].append(late)
         else:
@@ -129,7 +144,7 @@ class Publisher:
             audience = await self._audience(chat_id, waiting[0].user)
             if audience is None:
                 break
-            await self._publish(waiting[0].text, audience, chat_id)
+            await self._publish(waiting[0].text, audience, chat_id, waiting[0].since)
             waiting.popleft()
         lost = 0
         while waiting and trio.current_time() >= waiting[0].until:

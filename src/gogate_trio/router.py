@@ -50,7 +50,7 @@ class Router:
         ask = Ask(caller)
         try:
             envelope = open_envelope(text)
-            ask = Ask(caller, envelope.id)
+            ask = Ask(caller, envelope.id, ask.since)
             # A command behind an auth that is still running waits for its outcome in the lane.
             if caller.user is None and envelope.event != "auth" and not caller.lane.is_busy:
                 self._too_early(ask)
@@ -108,7 +108,7 @@ class Router:
             if refusal is not None:
                 self._turn_down(ask, refusal)
         elif ask.command_id is None:
-            ask.answer(await self._do(ask.caller, user, command, None))
+            ask.answer(await self._do(ask, user, command, None))
         else:
             await self._do_once(ask, user, command)
 
@@ -131,7 +131,7 @@ class Router:
             return
         outcome: Outcome = refusals.INTERNAL_ERROR
         try:
-            outcome = await self._do(ask.caller, user, command, _idempotency_key(ask, user))
+            outcome = await self._do(ask, user, command, _idempotency_key(ask, user))
         finally:
             # What has not happened may be asked for again under the same id.
             if isinstance(outcome, Refusal) and outcome.may_repeat:
@@ -143,15 +143,15 @@ class Router:
                 other.ask.answer(outcome)
                 other.told.set()
 
-    async def _do(self, caller: Caller, user: User, command: Command, key: str | None) -> Outcome:
+    async def _do(self, ask: Ask, user: User, command: Command, key: str | None) -> Outcome:
         """Do a command; return its ack or why it failed."""
         match command:
             case SendMessage():
-                return await self._send_message(caller, user, command, key)
+                return await self._send_message(ask, user, command, key)
             case AddReaction():
-                return await self._add_reaction(caller, user, command, key)
+                return await self._add_reaction(ask, user, command, key)
             case MarkRead():
-                return await self._mark_read(caller, user, command, key)
+                return await self._mark_read(ask, user, command, key)
             case Auth() | Typing():
                 raise AssertionError(command)
 
@@ -164,14 +164,14 @@ class Router:
         return refusal
 
     async def _send_message(
-        self, caller: Caller, user: User, command: SendMessage, key: str | None
+        self, ask: Ask, user: User, command: SendMessage, key: str | None
     ) -> Outcome:
         try:
-            stored = await self.backend.send_message(caller.token, command, key=key)
+            stored = await self.backend.send_message(ask.caller.token, command, key=key)
         except BackendError as error:
-            return self._failed(caller, refusals.SEND_FAILED, error)
+            return self._failed(ask.caller, refusals.SEND_FAILED, error)
         chat_id = self._learn(stored, command.chat_id)
-        await self.publisher.publish(NewMessage(stored.body), chat_id, user)
+        await self.publisher.publish(NewMessage(stored.body), chat_id, user, since=ask.since)
         return Ack() if stored.message_id is None else Stored(stored.message_id, chat_id)
 
     def _learn(self, stored: StoredMessage, asked: ChatId) -> ChatId:
@@ -181,31 +181,32 @@ class Router:
         return chat_id
 
     async def _add_reaction(
-        self, caller: Caller, user: User, command: AddReaction, key: str | None
+        self, ask: Ask, user: User, command: AddReaction, key: str | None
     ) -> Outcome:
         try:
-            confirmation = await self.backend.add_reaction(caller.token, command, key=key)
+            confirmation = await self.backend.add_reaction(ask.caller.token, command, key=key)
         except BackendError as error:
-            return self._failed(caller, refusals.REACTION_FAILED, error)
+            return self._failed(ask.caller, refusals.REACTION_FAILED, error)
         if confirmation.chat_id is not None:
             self.messages.learn(command.message_id, confirmation.chat_id)
         event = NewReaction(command.message_id, user.user_id, user.name, command.emoji)
-        await self.publisher.publish(event, self.messages.chat_of(command.message_id), user)
+        chat_id = self.messages.chat_of(command.message_id)
+        await self.publisher.publish(event, chat_id, user, since=ask.since)
         return Ack()
 
     async def _mark_read(
-        self, caller: Caller, user: User, command: MarkRead, key: str | None
+        self, ask: Ask, user: User, command: MarkRead, key: str | None
     ) -> Outcome:
         try:
-            confirmation = await self.backend.mark_read(caller.token, command, key=key)
+            confirmation = await self.backend.mark_read(ask.caller.token, command, key=key)
         except BackendError as error:
-            return self._failed(caller, refusals.READ_FAILED, error)
+            return self._failed(ask.caller, refusals.READ_FAILED, error)
         if confirmation.chat_id is not None:
             for message_id in command.message_ids:
                 self.messages.learn(message_id, confirmation.chat_id)
         for chat_id, message_ids in self.messages.by_chat(command.message_ids).items():
             event = MessageRead(message_ids, user.user_id, user.name)
-            await self.publisher.publish(event, chat_id, user)
+            await self.publisher.publish(event, chat_id, user, since=ask.since)
         return Ack()
 
     def _failed(self, caller: Caller, refusal: Refusal, error: BackendError) -> Refusal:
