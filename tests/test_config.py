@@ -98,6 +98,8 @@ def test_every_variable_reaches_its_attribute():
         "RESUME_EVENTS": "77",
         "MEMBERSHIP_TTL": "1",
         "MEMBERSHIP_STALE": "2m",
+        "INTERNAL_HOST": "::1",
+        "INTERNAL_PORT": "9090",
         "DRAIN_TIMEOUT": "30",
         "LOG_LEVEL": "debug",
         "LOG_FORMAT": "json",

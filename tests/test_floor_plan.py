@@ -25,7 +25,7 @@ FLOORS = [
         "house",
         ["hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper", "router"],
     ),
-    ("server", ["server"]),
+    ("server", ["server", "internal"]),
     ("roof", ["app"]),
     ("guest", ["demo"]),
     ("door", ["check", "console", "cli", "__main__"]),

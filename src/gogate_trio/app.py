@@ -22,6 +22,8 @@ from gogate_trio.caller import Joined, Outcome
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.hub import Hub
+from gogate_trio.internal.dials import Dials
+from gogate_trio.internal.opening import open_internal
 from gogate_trio.keeper import Keeper
 from gogate_trio.limits import HISTORY_BYTES
 from gogate_trio.log import get_logger
@@ -63,6 +65,8 @@ class Serving:
     port: int
     """The port it listens on."""
     metrics: Metrics
+    internal_port: int | None = None
+    """The port of /metrics and /ready; None when it is off."""
 
 
 async def serve(
@@ -149,15 +153,17 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     throttle = Throttle(_paces(settings.rates))
     async with (
         open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
-        open_backend(settings.backend) as backend,
+        open_backend(settings.backend, metrics.observe_call) as backend,
         trio.open_nursery() as supervisor,
     ):
-        window = Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
-        history = History(new_epoch(), window)
+        history = History(
+            new_epoch(), Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
+        )
         hub = Hub(directory, history, metrics)
         calls = Calls(supervisor, metrics)
-        ttl, stale = settings.membership.ttl, settings.membership.stale
-        membership = MembershipCache(backend, supervisor, ttl=ttl, stale=stale)
+        membership = MembershipCache(
+            backend, supervisor, ttl=settings.membership.ttl, stale=settings.membership.stale
+        )
         broker = MemoryBroker(hub, metrics)
         sessions = Sessions[Outcome, Joined](settings.resume.window)
         reception = Reception(history, sessions, membership, metrics)
@@ -176,6 +182,8 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             greet=keeper.greet,
             forget=keeper.forget,
         )
+        dials = Dials(metrics, house, hub, history, publisher, membership, backend)
+        internal = await open_internal(settings.internal, dials, supervisor)
         supervisor.start_soon(keeper.run)
         if tls is not None:
             supervisor.start_soon(tls.watch)
@@ -196,8 +204,8 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
                     sockets=[each.name for each in service.inherited],
                 )
                 await service.ready()
-                task_status.started(Serving(listeners[0].port, metrics))
-                await stop.wait()
+                task_status.started(Serving(listeners[0].port, metrics, internal.port))
+                await internal.serve_until(stop)
                 listening.cancel_scope.cancel()
             server.shut()
             await service.stopping(settings.drain.timeout)
@@ -232,7 +240,7 @@ async def _end_calls_with_us(backend: RestBackend) -> None:
 
 def _numbers(metrics: Metrics, directory: Directory[Outbox]) -> str:
     """Return the node in a line, for whoever looks at its state."""
-    return f"{metrics.connections} connections, {len(directory)} users"
+    return f"connections: {metrics.connections}, users: {len(directory)}"
 
 
 async def _listen(

@@ -4,6 +4,7 @@
 - ``backend``: the part of the tree about the way to the backend.
 - ``protection``: the part of the tree that keeps the gateway standing.
 - ``tokens``: the part about who a client is, and for how long.
+- ``internal``: the part about the port for the operator's machines.
 - ``declare``: how such a line is written, and how the tree is walked.
 - ``kinds``, ``addresses``, ``allowances``, ``secret``: from an operator's text to a checked
   value and back.
@@ -18,6 +19,7 @@ Nothing else in the program reads the environment. Nothing here logs.
 from gogate_trio.config.backend import BackendSettings, Dialect, Transport
 from gogate_trio.config.declare import Source
 from gogate_trio.config.delivery import ResumeSettings
+from gogate_trio.config.internal import InternalSettings
 from gogate_trio.config.printing import (
     EffectiveSetting,
     effective_settings,
@@ -49,6 +51,7 @@ __all__ = [
     "Dialect",
     "DrainSettings",
     "EffectiveSetting",
+    "InternalSettings",
     "ListenSettings",
     "LogFormat",
     "LogLevel",

@@ -15,6 +15,7 @@ from gogate_trio.config.addresses import Host
 from gogate_trio.config.backend import BackendSettings
 from gogate_trio.config.declare import Source, build, entries, group, setting
 from gogate_trio.config.delivery import ResumeSettings
+from gogate_trio.config.internal import InternalSettings
 from gogate_trio.config.keyfile import KeyFile
 from gogate_trio.config.kinds import Choice, Duration, FileName, Switch, Whole
 from gogate_trio.config.load import Apart, Order, Together, load
@@ -236,6 +237,7 @@ class Settings:
     rates: RateSettings = group(RateSettings)
     membership: MembershipSettings = group(MembershipSettings)
     resume: ResumeSettings = group(ResumeSettings)
+    internal: InternalSettings = group(InternalSettings)
     drain: DrainSettings = group(DrainSettings)
     log: LogSettings = group(LogSettings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -17,6 +17,8 @@ class Page:
     content_type: str
     body: bytes = attrs.field(repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    code: int = 200
+    phrase: str = "OK"
 
 
 HEALTH: Final = Page("application/json", b'{"status":"ok","service":"gogate"}')
@@ -27,11 +29,13 @@ INDEX: Final = Page(
     b"GoGate, a WebSocket gateway.\n\nWebSocket: /ws\nHealth:    /health\n",
 )
 
+Found = TypeVar("Found")
+
 PAGES: Final[Mapping[str, Page]] = {"/": INDEX, "/health": HEALTH}
 
 
-def find(head: Head, pages: Mapping[str, Page]) -> Page | Status:
-    """Return the page a request asks for, or why there is none."""
+def find(head: Head, pages: Mapping[str, Found]) -> Found | Status:
+    """Return what stands under the path a request asks for, or why there is nothing."""
     page = pages.get(head.path.decode("latin-1"))
     if page is None:
         return NOT_FOUND
@@ -46,7 +50,8 @@ def render(answer: Page | Status, *, with_body: bool) -> bytes:
         code, phrase, body = answer.code, answer.phrase, f"{answer.text}\n".encode()
         content_type = "text/plain; charset=utf-8"
     else:
-        code, phrase, body, content_type = 200, "OK", answer.body, answer.content_type
+        code, phrase, body = answer.code, answer.phrase, answer.body
+        content_type = answer.content_type
     lines = [
         f"HTTP/1.1 {code} {phrase}",
         f"Content-Type: {content_type}",

@@ -1,0 +1,14 @@
+"""The internal port: what the operator's machines ask, apart from the clients.
+
+- ``opening``: puts it together.
+- ``port``: its HTTP server.
+- ``readiness``: whether this node can do its work, and what is missing if not.
+- ``lag``: how late the event loop is.
+- ``dials``: where the numbers are read.
+- ``catalogue``: what each number is called outside, and what it means.
+- ``exposition``: all of them in Prometheus' text format.
+- ``table``: all of them as a table for the docs.
+
+Nothing here is secret and nothing changes anything, so nobody is asked for a key; whom the
+port is open to is a matter of ``INTERNAL_HOST``.
+"""

@@ -1,0 +1,90 @@
+"""Whether this node can do its work: what a load balancer or an orchestrator asks.
+
+Ready means that a client that comes now is let in and that the backend answers. ``/health``
+only means that the process is alive.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+import msgspec
+import trio
+
+from gogate_trio.errors import BackendError
+from gogate_trio.ids import ChatId
+from gogate_trio.log import get_logger
+from gogate_trio.server.pages import Page
+from gogate_trio.state.breaker import Circuit
+
+if TYPE_CHECKING:
+    from gogate_trio.backend.base import Members
+    from gogate_trio.backend.gate import GateStatistics
+
+_log = get_logger(__name__)
+
+_ANY_CHAT = ChatId(1)
+"""Whether the backend has it does not matter: "no such chat" is an answer too."""
+
+
+class Phase(Enum):
+    """Where in its life a node is."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    DRAINING = "draining"
+
+
+class Guarded(Protocol):
+    """A backend behind a circuit breaker."""
+
+    def statistics(self) -> GateStatistics:
+        """Return, among others, the state of the breaker."""
+
+    async def members(self, chat_id: ChatId) -> Members:
+        """Ask something that changes nothing."""
+
+
+@attrs.define(eq=False)
+class Readiness:
+    """Knows whether one node is ready."""
+
+    backend: Guarded
+    supervisor: trio.Nursery
+    """Where the backend is asked."""
+    phase: Phase = Phase.STARTING
+    _is_asking: bool = False
+
+    def page(self) -> Page:
+        """Return 200 or 503, and in the body which part is not ready.
+
+        While the backend is away, each question also asks it once: a node that gets no
+        clients because it is not ready would never learn that the backend is back. The
+        circuit breaker says whether that call really goes.
+        """
+        circuit = self.backend.statistics().circuit
+        if circuit is not Circuit.CLOSED and not self._is_asking:
+            self._is_asking = True
+            self.supervisor.start_soon(self._ask)
+        parts = {
+            "node": {"ready": self.phase is Phase.SERVING, "state": self.phase.value},
+            "backend": {"ready": circuit is Circuit.CLOSED, "state": circuit.value},
+        }
+        is_ready = all(part["ready"] for part in parts.values())
+        body = msgspec.json.encode({"ready": is_ready, "parts": parts})
+        if is_ready:
+            return Page("application/json", body)
+        return Page("application/json", body, code=503, phrase="Service Unavailable")
+
+    async def _ask(self) -> None:
+        try:
+            await self.backend.members(_ANY_CHAT)
+        except BackendError:
+            # Whatever it said, the breaker has taken note of it.
+            return
+        except Exception:  # noqa: BLE001 - the fence: a probe is not worth the node
+            _log.exception("probe_failed")
+        finally:
+            self._is_asking = False
