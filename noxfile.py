@@ -88,6 +88,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Bad luck by the seed: as many as are written behind --, such as ``-- --seeds 100000``."""
+    install(session)
+    python(session, "tests/simulation/run.py", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Search for bytes that break something: half an hour a target, or the seconds behind --."""
     install(session)

@@ -91,8 +91,8 @@ def stored_twice(case: Case) -> Iterator[Breach]:
         if "id" in note.details:
             lives[note.details["text"]].add(note.details["connection"] // LIFE)
     stored = Counter(note.details["text"] for note in case.chronicle.of("stored"))
-    for text in lives:
-        if stored[text] > 1 and (case.honours_keys or len(lives[text]) == 1):
+    for text, lived in lives.items():
+        if stored[text] > 1 and (case.honours_keys or len(lived) == 1):
             yield Breach("stored twice", text, f"{stored[text]} times", frozenset({text}))
 
 

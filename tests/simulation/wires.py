@@ -13,6 +13,7 @@ from gogate_trio.server.wire import Wire
 if TYPE_CHECKING:
     from random import Random
 
+
 class Break(Enum):
     """How a connection ends that nobody has closed."""
 
@@ -27,6 +28,7 @@ class Stall(Enum):
     """It goes on before anybody gives it up."""
     DEAD = "silence"
     DEAF = "silence for the client"
+    MUTE = "silence for the gateway"
 
 
 @attrs.define(eq=False)
@@ -171,8 +173,9 @@ class Link:
 
     def stall(self, how: Stall) -> None:
         """Let nothing arrive any more."""
-        for pipe in (self.down,) if how is Stall.DEAF else (self.up, self.down):
-            pipe.is_stalled = pipe.broken is None
+        for pipe, spared_by in ((self.up, Stall.DEAF), (self.down, Stall.MUTE)):
+            if how is not spared_by:
+                pipe.is_stalled = pipe.broken is None
 
     def go_on(self) -> None:
         """Let everything arrive again."""

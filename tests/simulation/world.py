@@ -76,8 +76,12 @@ def _reproducibly(luck: random.Random, log: Callable[..., Any]) -> list[Any]:
         mock.patch.object(
             secrets, "token_urlsafe", lambda size: f"{luck.getrandbits(8 * size):0>22x}"[:22]
         ),
-        mock.patch.object(uuid, "uuid4", lambda: uuid.UUID(int=luck.getrandbits(128))),
+        mock.patch.object(uuid, "uuid4", side_effect=partial(_uuid, luck)),
     ]
+
+
+def _uuid(luck: random.Random) -> uuid.UUID:
+    return uuid.UUID(int=luck.getrandbits(128))
 
 
 def _small_house(draw: random.Random) -> list[Any]:
