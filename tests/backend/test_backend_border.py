@@ -19,6 +19,8 @@ from gogate_trio.errors import BackendRejected, BackendUnavailable, OutcomeUnkno
 from gogate_trio.ids import ChatId, MessageId
 from gogate_trio.protocol.commands import AddReaction, MarkRead, SendMessage
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 HELLO = SendMessage(ChatId(1), "hello")
 VALID = b'{"valid":true,"user":{"id":1,"name":"Jo"}}'
 
@@ -170,6 +172,7 @@ async def test_certificates_are_checked_against_the_systems_store(monkeypatch, t
 FIRST_CALLS = """
 import os, resource, sys
 import trio
+from fakes import settings
 from fakes.settings import backend_settings
 from gogate_trio.backend.rest import open_backend
 from gogate_trio.errors import BackendError
@@ -177,6 +180,7 @@ from gogate_trio.ids import ChatId
 from gogate_trio.protocol.commands import SendMessage
 
 async def main():
+    settings.TRANSPORT = sys.argv[2]
     url = sys.argv[1].replace("127.0.0.1", "localhost")
     async with open_backend(backend_settings(url)) as backend:
         before = set(sys.modules)
@@ -208,11 +212,11 @@ trio.run(full)
 """
 
 
-async def test_a_first_call_imports_nothing_and_may_meet_the_fd_limit():
+async def test_a_first_call_imports_nothing_and_may_meet_the_fd_limit(transport):
     """At the limit of open files an import fails; so nothing is imported once calls are made."""
     async with open_fake_backend() as fake:
         child = await trio.run_process(
-            [sys.executable, "-c", FIRST_CALLS, fake.url],
+            [sys.executable, "-c", FIRST_CALLS, fake.url, transport],
             env={"PYTHONPATH": ":".join(sys.path)},
             capture_stdout=True,
         )

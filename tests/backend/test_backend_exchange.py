@@ -25,6 +25,8 @@ from gogate_trio.protocol.commands import MarkRead, SendMessage
 if TYPE_CHECKING:
     from gogate_trio.backend.rest import Endpoint, Outcome
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 HELLO = SendMessage(ChatId(1), "hello")
 VALID = b'{"valid":true,"user":{"id":1,"name":"Jo"}}'
 

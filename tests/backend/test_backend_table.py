@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Ask = Callable[[RestBackend], Awaitable[object]]
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 HARMLESS: dict[str, Ask] = {
     "validate": lambda backend: backend.validate("token-1"),
     "members": lambda backend: backend.members(ChatId(1)),

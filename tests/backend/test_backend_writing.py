@@ -10,6 +10,8 @@ from gogate_trio.backend.rest import open_backend
 from gogate_trio.ids import ChatId, MessageId
 from gogate_trio.protocol.commands import AddReaction, MarkRead, SendMessage
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 BARE = SendMessage(ChatId(1), "hi")
 FULL = SendMessage(ChatId(1), "é\n", MessageId(1), (5, 6))
 

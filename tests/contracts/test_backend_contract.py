@@ -36,6 +36,9 @@ GROUP, ELSEWHERE = ChatId(1), ChatId(3)
 """John and Jane are in the group; John is not in the other chat."""
 
 
+pytestmark = pytest.mark.usefixtures("transport")
+
+
 @attrs.frozen
 class World:
     """A backend that runs, and the gateway's client of it."""
