@@ -2,9 +2,10 @@
 
 - ``base``: the port, in the gateway's own words.
 - ``rest``: the port over HTTP; ``open_backend`` is the door, and its docstring the error table.
-- ``exchange``: one bounded HTTP exchange: slots, deadline, size, what was sent.
-- ``dialects``: what we write, in the dialect the backend speaks.
-- ``reading``: what we read, tolerant of either.
-- ``membership``: the remembered member lists.
-- ``inquiry``: whose a token is, and whether it still is.
+- ``requests``: what we write, each call's path, headers and body; ``dialects``: its names.
+- ``reading``: what we read, tolerant of either dialect.
+- ``gate``: may a call go now: slots, the queue for them, the circuit breaker.
+- ``exchange``: one bounded HTTP exchange: deadline, size, what was sent.
+- ``transport``: kept-alive connections; ``conversation``: HTTP on one; ``pipe``: its bytes.
+- ``membership``: the remembered member lists; ``inquiry``: whose a token is.
 """

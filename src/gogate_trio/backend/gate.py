@@ -1,7 +1,7 @@
 """What every call passes before it may go: a slot, the queue for it, the circuit breaker.
 
 So many calls run at once, a slot each; so many wait for a slot, in the order they came; and
-while the backend is away nobody goes, and nobody waits.
+while the backend is away nobody goes: then every slot is soon free, and nobody waits either.
 """
 
 from __future__ import annotations
@@ -78,8 +78,9 @@ class Gate:
         era = self._breaker.admit(trio.current_time(), harmless=harmless)
         self._tell(before)
         if era is None:
+            self._held_back += 1
             self._slots.release()
-            return self._away()
+            return BackendUnavailable()
         return era
 
     def leave(self, era: Era, verdict: Verdict) -> None:
@@ -101,9 +102,7 @@ class Gate:
         )
 
     async def _wait(self, deadline: float) -> BackendUnavailable | None:
-        """Wait for a slot, if there is hope and room; None with a slot in hand."""
-        if self._breaker.pause_left(trio.current_time()):
-            return self._away()
+        """Wait for a slot, if there is room; None with a slot in hand."""
         if self._waiting >= self._queue:
             self._turned_away += 1
             return BackendBusy()
@@ -120,10 +119,6 @@ class Gate:
             self._slots.release()
             return BackendUnavailable()
         return None
-
-    def _away(self) -> BackendUnavailable:
-        self._held_back += 1
-        return BackendUnavailable()
 
     def _tell(self, before: Circuit) -> None:
         state = self._breaker.state
