@@ -65,7 +65,7 @@ async def test_a_stop_in_the_middle_of_the_talk_loses_nothing(fake, tmp_path):
         open_crowd(gateway.port, fake) as people,
     ):
         async with trio.open_nursery() as talking:
-            for person in people[::4]:
+            for person in people[::10]:
                 talking.start_soon(talk_on_and_on, person)
             with trio.fail_after(20):
                 await fake.wait_for_calls("send_message", 100)
