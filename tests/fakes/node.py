@@ -29,6 +29,7 @@ from gogate_trio.config import (
     MembershipSettings,
     OriginSettings,
     RateSettings,
+    ResumeSettings,
     Settings,
     TlsSettings,
     WebSocketSettings,
@@ -56,6 +57,9 @@ NO_CAPS = AdmissionSettings(per_user=0)
 
 ANY_HOST = OriginSettings()
 """The defaults: these clients name no origin."""
+
+LISTS = MembershipSettings()
+WINDOW = ResumeSettings()
 
 
 @attrs.frozen
@@ -90,6 +94,8 @@ async def open_node(
     admission: AdmissionSettings = NO_CAPS,
     origins: OriginSettings = ANY_HOST,
     tls: TlsSettings | None = None,
+    membership: MembershipSettings = LISTS,
+    resume: ResumeSettings = WINDOW,
     **websocket: Any,
 ) -> AsyncIterator[Node]:
     """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
@@ -105,7 +111,8 @@ async def open_node(
         admission=admission,
         origins=origins,
         rates=rates,
-        membership=MembershipSettings(),
+        membership=membership,
+        resume=resume,
         drain=DrainSettings(timeout=drain_timeout),
     )
     stop, stopped = trio.Event(), trio.Event()
