@@ -3,7 +3,7 @@
 Floors, from the roof down; an import only ever goes down:
 
 - ``cli`` and ``app``: the commands, and the one place that constructs everything.
-- ``server``: the only rooms that touch client sockets.
+- ``server``: the only rooms that touch client sockets; ``internal``: the operator's port.
 - ``router`` and ``hub``: what a command does, and who hears of it.
 - ``backend`` and ``broker``: the ports to the outside and their adapters.
 - ``config``, ``log``, ``metrics``: the edges every room may lean on.

@@ -6,6 +6,7 @@ nothing: a made-up token is validated, the members of chat 1 are asked for.
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import stat
 import time
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gogate_trio.backend.base import Backend
-    from gogate_trio.config import ConfigError, Settings, TlsSettings
+    from gogate_trio.config import ConfigError, InternalSettings, Settings, TlsSettings
 
 PLACEHOLDER_KEY: Final = "your_secure_random_key_here"
 """The example of the integration guide."""
@@ -115,6 +116,24 @@ def review(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, State.WARNING, "everybody on this machine may read it", advice)
     if settings.tls.cert:
         yield _examine_certificate(settings.tls)
+    if settings.internal.port is not None:
+        yield _look_at_internal(settings.internal)
+
+
+def _look_at_internal(internal: InternalSettings) -> Finding:
+    name = "INTERNAL_PORT"
+    if not _is_own(internal.host):
+        advice = "set INTERNAL_HOST to 127.0.0.1, or let a firewall keep strangers out"
+        return Finding(name, State.WARNING, "is open to more than this machine", advice)
+    return Finding(name, State.OK, f"/metrics and /ready on {internal.host}:{internal.port}")
+
+
+def _is_own(host: str) -> bool:
+    """Whether only this machine reaches a listener on a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_open_to_all(path: str) -> bool:

@@ -66,13 +66,20 @@ class Watched(Node):
 
     async def numbers(self) -> Numbers:
         """Read ``/metrics``."""
-        status, body = await self.page("/metrics")
-        assert status == READY_STATUS
         return {
             (sample.name, *(sample.labels[label] for label in sorted(sample.labels))): sample.value
-            for family in text_string_to_metric_families(body.decode())
-            for sample in family.samples
+            for sample in await self._samples()
         }
+
+    async def series(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the name and the labels of everything on ``/metrics``."""
+        return [(sample.name, sample.labels) for sample in await self._samples()]
+
+    async def _samples(self) -> list[Any]:
+        status, body = await self.page("/metrics")
+        assert status == READY_STATUS
+        families = text_string_to_metric_families(body.decode())
+        return [sample for family in families for sample in family.samples]
 
 
 async def ask(port: int, path: str) -> tuple[int, bytes]:

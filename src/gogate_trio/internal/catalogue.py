@@ -18,8 +18,9 @@ from gogate_trio.backend.exchange import Endpoint
 from gogate_trio.backend.rest import Outcome
 from gogate_trio.internal.dials import Reading
 from gogate_trio.metrics import WAIT_BOUNDS, Histogram
-from gogate_trio.protocol import close, refusals
+from gogate_trio.protocol import close, handshake, refusals
 from gogate_trio.protocol.close import Hangup
+from gogate_trio.protocol.handshake import Status
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.state.admission import Full
 from gogate_trio.state.breaker import Circuit
@@ -71,6 +72,9 @@ _CODES: Final = (
     *(value.code for value in vars(refusals).values() if isinstance(value, Refusal)),
     refusals.BACKEND_UNAVAILABLE,
     refusals.OUTCOME_UNKNOWN,
+)
+_STATUSES: Final = sorted(
+    {str(value.code) for value in vars(handshake).values() if isinstance(value, Status)}
 )
 _ENDS: Final = {
     end.reason: str(end.code)
@@ -135,7 +139,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         "HTTP requests, upgrades among them, that were refused.",
         "status",
         lambda r: {str(status): count for status, count in r.metrics.refused.items()},
-        ("400", "403", "404", "503"),
+        _STATUSES,
     ),
     _each(
         "gogate_turned_away_total",
