@@ -294,7 +294,7 @@ async def test_a_client_that_leaves_by_the_book_is_seen_off_at_once(fake, files)
 async def test_a_slow_client_is_cut_and_its_chat_goes_on(fake, files):
     """Nothing takes the direct way in TLS, and yet nobody waits for who does not read."""
     async with (
-        open_node(fake, tls=files.settings, write_wait=0.4) as node,
+        open_node(fake, tls=files.settings, write_wait=2.0) as node,
         chatting(node.port) as exchange,
         open_secure(node.port, AUTHORITY.trust(), "token-1") as slow,
     ):

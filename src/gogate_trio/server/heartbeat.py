@@ -28,10 +28,15 @@ async def sweep(connections: AbstractSet[Connection], settings: WebSocketSetting
         settings.ping_period, settings.pong_wait - settings.ping_period, settings.write_wait
     )
     period = min(_SLOWEST_SWEEP, shortest / 4)
+    before = trio.current_time()
     while True:
         await trio.sleep(period)
         now = trio.current_time()
+        # When it was we who stood still, nobody else made no progress.
+        stood_still = now - before - period
+        before = now
         for count, connection in enumerate(tuple(connections)):
+            connection.outbox.progress_at += stood_still
             _look_after(connection, now, settings)
             if count % _PER_TURN == _PER_TURN - 1:
                 await trio.lowlevel.checkpoint()
