@@ -98,6 +98,7 @@ def test_every_variable_reaches_its_attribute():
         "RESUME_EVENTS": "77",
         "MEMBERSHIP_TTL": "1",
         "MEMBERSHIP_STALE": "2m",
+        "REUSE_PORT": "true",
         "INTERNAL_HOST": "::1",
         "INTERNAL_PORT": "9090",
         "DRAIN_TIMEOUT": "30",

@@ -53,7 +53,7 @@ def moves(*series, groups=lambda _fake, _folder: {}):
 
     def declare(do):
         keys = tuple((one,) if isinstance(one, str) else one for one in series)
-        PROVOCATIONS.append(Provocation(asynccontextmanager(do), keys, groups))
+        PROVOCATIONS.append(Provocation(do, keys, groups))
         return do
 
     return declare
@@ -96,6 +96,7 @@ def with_certificate(folder):
     "process_open_fds",
     "process_cpu_seconds_total",
 )
+@asynccontextmanager
 async def talk(_fake, node, _monkeypatch):
     """Two people do all there is to do."""
     async with open_client(node.port, "token-3") as ann, open_client(node.port, "token-5") as eve:
@@ -118,6 +119,7 @@ async def talk(_fake, node, _monkeypatch):
     ("gogate_errors_total", "AUTH_FAILED"),
     ("gogate_closes_total", "0", "connection lost"),
 )
+@asynccontextmanager
 async def strangers(_fake, node, _monkeypatch):
     """Somebody asks for what is not there, somebody is unknown, somebody vanishes."""
     assert (await ask(node.port, "/nowhere"))[0] == 404
@@ -135,6 +137,7 @@ async def strangers(_fake, node, _monkeypatch):
     ("gogate_errors_total", "AUTH_TIMEOUT"),
     groups=lambda _fake, _folder: {"websocket": WebSocketSettings(auth_timeout=0.1)},
 )
+@asynccontextmanager
 async def silence(_fake, node, _monkeypatch):
     """Somebody says nothing, and does not go when told to."""
     async with open_client(node.port):
@@ -146,6 +149,7 @@ async def silence(_fake, node, _monkeypatch):
     ("gogate_http_refusals_total", "503"),
     groups=lambda _fake, _folder: {"admission": AdmissionSettings(total=1)},
 )
+@asynccontextmanager
 async def full_house(_fake, node, _monkeypatch):
     """One too many comes."""
     async with open_client(node.port):
@@ -157,6 +161,7 @@ async def full_house(_fake, node, _monkeypatch):
     "gogate_tls_failures_total",
     groups=lambda _fake, folder: {"tls": with_certificate(folder)},
 )
+@asynccontextmanager
 async def no_tls(_fake, node, _monkeypatch):
     """Somebody speaks something else on a TLS port."""
     async with open_raw(node.port) as client:
@@ -168,6 +173,7 @@ async def no_tls(_fake, node, _monkeypatch):
     ("gogate_token_rechecks_total", "good"),
     groups=lambda _fake, _folder: {"auth": AuthSettings(recheck=0.1)},
 )
+@asynccontextmanager
 async def recheck(_fake, node, _monkeypatch):
     """A token is asked about again."""
     async with open_client(node.port, "token-3"):
@@ -181,6 +187,7 @@ async def recheck(_fake, node, _monkeypatch):
     "gogate_outbox_frames_max",
     "gogate_shed_total",
 )
+@asynccontextmanager
 async def slow_reader(_fake, node, _monkeypatch):
     """Somebody does not read while others talk and type."""
     async with (
@@ -204,6 +211,7 @@ async def slow_reader(_fake, node, _monkeypatch):
     ("gogate_errors_total", "SEND_FAILED"),
     ("gogate_errors_total", "BACKEND_UNAVAILABLE"),
 )
+@asynccontextmanager
 async def broken_backend(fake, node, _monkeypatch):
     """The backend fails every call until nobody asks it any more."""
     fake.fail("send_message")
@@ -223,6 +231,7 @@ async def broken_backend(fake, node, _monkeypatch):
     ("gogate_errors_total", "BUSY"),
     groups=lambda fake, _folder: {"backend": small_backend(fake, max_calls=1, queue=1)},
 )
+@asynccontextmanager
 async def crowded_backend(fake, node, _monkeypatch):
     """More is asked of the backend than it may be asked."""
     async with AsyncExitStack() as people:
@@ -241,6 +250,7 @@ async def crowded_backend(fake, node, _monkeypatch):
     ("gogate_resumes_total", "resync"),
     "gogate_replayed_total",
 )
+@asynccontextmanager
 async def coming_back(_fake, node, _monkeypatch):
     """Somebody misses a message and comes back for it; somebody has been away for too long."""
     with within():
@@ -264,6 +274,7 @@ async def coming_back(_fake, node, _monkeypatch):
     "gogate_lost_publications_total",
     "gogate_stream_gaps_total",
 )
+@asynccontextmanager
 async def unknown_audience(fake, node, monkeypatch):
     """The backend stores a message and never says who is in the chat."""
     monkeypatch.setattr(publisher, "AUDIENCE_RETRY_SECONDS", ())
@@ -280,6 +291,7 @@ async def unknown_audience(fake, node, monkeypatch):
     "gogate_membership_stale_total",
     groups=lambda _fake, _folder: {"membership": MembershipSettings(ttl=0.0, stale=60.0)},
 )
+@asynccontextmanager
 async def stale_members(fake, node, _monkeypatch):
     """The list known last serves while the backend fails."""
     async with open_client(node.port, "token-3") as ann:
@@ -292,6 +304,7 @@ async def stale_members(fake, node, _monkeypatch):
 
 
 @moves("gogate_hub_waiting")
+@asynccontextmanager
 async def slow_fan_out(_fake, node, monkeypatch):
     """A fan-out takes its time."""
     go_on, deliver = trio.Event(), hub.Hub._deliver
@@ -308,6 +321,7 @@ async def slow_fan_out(_fake, node, monkeypatch):
 
 
 @moves("gogate_bugs_total", ("gogate_closes_total", "1011", "internal error"))
+@asynccontextmanager
 async def bug(_fake, node, monkeypatch):
     """Something raises that should not."""
 
@@ -321,6 +335,7 @@ async def bug(_fake, node, monkeypatch):
 
 
 @moves("gogate_loop_lag_seconds_count", "gogate_loop_lag_seconds_sum")
+@asynccontextmanager
 async def stall(_fake, _node, _monkeypatch):
     """Something holds up the loop."""
     await trio.sleep(0.01)
@@ -329,6 +344,7 @@ async def stall(_fake, _node, _monkeypatch):
 
 
 @moves("process_resident_memory_bytes", "process_virtual_memory_bytes")
+@asynccontextmanager
 async def memory(_fake, _node, _monkeypatch):
     """Something takes much memory."""
     held = bytearray(b"x") * 200_000_000

@@ -103,6 +103,19 @@ async def test_a_silent_crowd_keeps_nobody_out_for_long(monkeypatch):
         serving.cancel_scope.cancel()
 
 
+async def test_a_flood_is_cut_without_a_word(monkeypatch):
+    """Telling people no has a bound, too: what is not let in holds no file for long."""
+    monkeypatch.setattr("gogate_trio.internal.port._AT_ONCE", 1)
+    monkeypatch.setattr("gogate_trio.internal.port._REFUSALS_AT_ONCE", 1)
+    async with trio.open_nursery() as serving:
+        port = await serving.start(serve_internal, "127.0.0.1", 0, {})
+        with within():
+            async with open_raw(port), open_raw(port) as second, open_raw(port) as third:
+                assert await third.rest() == b""
+                assert (await second.rest()).split(b" ")[1] == b"503"
+        serving.cancel_scope.cancel()
+
+
 async def test_a_bug_in_a_page_ends_that_request_alone():
     """The fence holds: the next page is answered."""
 

@@ -26,6 +26,9 @@ _AT_ONCE: Final = 32
 """requests under way at once. A few scrapers and probes ask; more is somebody's mistake, and
 must not take the files that are kept for clients."""
 
+_REFUSALS_AT_ONCE: Final = 32
+"""further ones that are told so; whoever comes then is closed without a word"""
+
 Pages = Mapping[str, Callable[[], Page]]
 """By path, what makes the page. Must not block; must be quick, for it holds up everything."""
 
@@ -69,6 +72,8 @@ class Desk:
             stream.socket.close()
 
     async def _attend(self, stream: trio.SocketStream) -> None:
+        if self._attending > _AT_ONCE + _REFUSALS_AT_ONCE:
+            return
         if self._attending > _AT_ONCE:
             await self._answer(stream, UNAVAILABLE)
             return
