@@ -7,106 +7,17 @@ another HTTP server: what holds for all four is the contract, not an accident of
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING
-
-import attrs
-import httpx
 import msgspec
 import pytest
-import trio
 
-from fakes.backend import open_fake_backend
-from fakes.settings import KEY, backend_settings
-from gogate_trio.backend.rest import RestBackend, open_backend
-from gogate_trio.demo.backend import serve
-from gogate_trio.demo.store import open_store
+from fakes.settings import backend_settings
+from fakes.worlds import ELSEWHERE, GROUP, JANE, JOHN, KENJI, said
+from gogate_trio.backend.rest import open_backend
 from gogate_trio.errors import BackendRejected
-from gogate_trio.ids import MAX_ID, ChatId, MessageId, UserId
+from gogate_trio.ids import MAX_ID, ChatId, MessageId
 from gogate_trio.protocol.commands import AddReaction, MarkRead, SendMessage
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from gogate_trio.backend.dialects import DialectName
-
-JOHN, JANE, KENJI = UserId(1), UserId(2), UserId(3)
-GROUP, ELSEWHERE = ChatId(1), ChatId(3)
-"""John and Jane are in the group; John is not in the other chat."""
-
-
 pytestmark = pytest.mark.usefixtures("transport")
-
-
-@attrs.frozen
-class World:
-    """A backend that runs, and the gateway's client of it."""
-
-    url: str
-    dialect: DialectName
-    backend: RestBackend
-    johns: str
-    """John's token."""
-    suspended: str
-    """The token of a user who is no longer active."""
-    attachment_id: int
-    """An attachment John may send."""
-
-
-@asynccontextmanager
-async def fake_world(dialect: DialectName) -> AsyncIterator[World]:
-    """Run the fake."""
-    async with open_fake_backend(dialect=dialect) as fake:
-        fake.chats[ELSEWHERE] = [2, 3]
-        async with open_backend(backend_settings(fake.url, dialect=dialect)) as backend:
-            yield World(fake.url, dialect, backend, fake.token(1), fake.token(4), 2)
-
-
-@asynccontextmanager
-async def demo_world(dialect: DialectName) -> AsyncIterator[World]:
-    """Run the embedded backend over a database in memory."""
-    with open_store(None) as store:
-        async with trio.open_nursery() as serving:
-            url = await serving.start(partial(serve, store, dialect=dialect, internal_api_key=KEY))
-            async with (
-                httpx.AsyncClient(base_url=url, trust_env=False) as browser,
-                open_backend(backend_settings(url, dialect=dialect)) as backend,
-            ):
-                johns, suspended = [
-                    (await browser.post("/api/v1/demo/tokens", json={"user_id": n})).json()["token"]
-                    for n in (1, 7)
-                ]
-                yield World(url, dialect, backend, johns, suspended, 2)
-            serving.cancel_scope.cancel()
-
-
-WORLDS = {"fake": fake_world, "demo": demo_world}
-
-
-@pytest.fixture(params=WORLDS)
-def open_world(request):
-    """Each kind of backend."""
-    return WORLDS[request.param]
-
-
-@pytest.fixture(params=["guide", "symfony"])
-def dialect(request):
-    """Each dialect."""
-    return request.param
-
-
-@pytest.fixture
-async def world(open_world, dialect):
-    """Each kind of backend in each dialect."""
-    async with open_world(dialect) as running:
-        yield running
-
-
-async def _said(world: World, text: str = "hello") -> MessageId:
-    stored = await world.backend.send_message(world.johns, SendMessage(GROUP, text))
-    assert stored.message_id is not None
-    return stored.message_id
 
 
 async def test_a_token_names_its_user(world):
@@ -178,12 +89,12 @@ async def test_a_message_is_stored_and_comes_back_whole(world):
 
 async def test_each_message_has_an_id_of_its_own(world):
     """Two messages with the same words are two messages."""
-    assert await _said(world) != await _said(world)
+    assert await said(world) != await said(world)
 
 
 async def test_a_reply_names_what_it_answers(world):
     """``reply_to_id`` travels under the dialect's name for it."""
-    first = await _said(world, "who?")
+    first = await said(world, "who?")
 
     stored = await world.backend.send_message(world.johns, SendMessage(GROUP, "me", first))
 
@@ -221,7 +132,7 @@ async def test_an_empty_message_is_refused_in_words(world):
 
 async def test_a_reaction_is_confirmed(world):
     """The confirmation names the right chat, or none."""
-    message_id = await _said(world)
+    message_id = await said(world)
 
     confirmation = await world.backend.add_reaction(world.johns, AddReaction(message_id, "👍"))
 
@@ -230,7 +141,7 @@ async def test_a_reaction_is_confirmed(world):
 
 async def test_a_read_receipt_is_confirmed(world):
     """The same of messages that were read."""
-    ids = (await _said(world), await _said(world))
+    ids = (await said(world), await said(world))
 
     confirmation = await world.backend.mark_read(world.johns, MarkRead(ids))
 
@@ -239,7 +150,7 @@ async def test_a_read_receipt_is_confirmed(world):
 
 async def test_deeds_without_a_good_token_are_refused(world):
     """All three public calls answer 401 to a bad token."""
-    message_id = await _said(world)
+    message_id = await said(world)
     for ask in (
         world.backend.send_message("bad", SendMessage(GROUP, "hello")),
         world.backend.add_reaction("bad", AddReaction(message_id, "👍")),

@@ -91,9 +91,10 @@ async def open_backend(
     ``observe`` is told of every call how it ended and how many seconds it took. Certificates
     are checked against the system's store (and ``SSL_CERT_FILE``, as OpenSSL reads it).
     """
-    async with _transport(settings) as transport:
+    url = httpx.URL(settings.url)
+    async with _transport(settings, url) as transport:
         yield RestBackend(
-            Exchange(transport, httpx.URL(settings.url)),
+            Exchange(transport, url),
             Gate(slots=settings.max_calls, queue=settings.queue),
             timeout=settings.timeout,
             site=Site.of(settings),
@@ -102,10 +103,10 @@ async def open_backend(
         )
 
 
-def _transport(settings: BackendSettings) -> httpx.AsyncBaseTransport:
+def _transport(settings: BackendSettings, url: httpx.URL) -> httpx.AsyncBaseTransport:
     context = ssl.create_default_context()
     if settings.transport == "h11":
-        return H11Transport(context, keepalive=KEEPALIVE_SECONDS)
+        return H11Transport(url, context, keepalive=KEEPALIVE_SECONDS)
     limits = httpx.Limits(
         max_connections=settings.max_calls,
         max_keepalive_connections=settings.max_calls,

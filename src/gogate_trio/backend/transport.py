@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class H11Transport(httpx.AsyncBaseTransport):
-    """Kept-alive connections to one backend: every request is for the same scheme and host.
+    """Kept-alive connections to one backend.
 
     A request's body is asked for when a connection stands and nothing is left to do but to
     send. Its time-outs for connecting, reading and writing are kept. Raises
@@ -36,8 +36,13 @@ class H11Transport(httpx.AsyncBaseTransport):
     ``ConnectTimeout`` mean that nothing was sent.
     """
 
-    def __init__(self, context: ssl.SSLContext, *, keepalive: float) -> None:
-        """``keepalive``: the seconds an idle connection may still be used after its last."""
+    def __init__(self, url: httpx.URL, context: ssl.SSLContext, *, keepalive: float) -> None:
+        """Take where the backend is (scheme, host and port count), and whom to believe it.
+
+        ``keepalive``: the seconds for which an idle connection is good.
+        """
+        self._url = url
+        self._origin = _origin(url)
         self._context = context
         self._keepalive = keepalive
         self._idle: deque[Conversation] = deque()
@@ -45,9 +50,11 @@ class H11Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its answer, the body still to be read and closed."""
+        if _origin(request.url) != self._origin:
+            raise httpx.UnsupportedProtocol("not the backend's address")
         timeouts: Timeouts = request.extensions.get("timeout") or {}
         head = write_head(request)
-        conversation = self._take() or await self._dial(request.url, timeouts.get("connect"))
+        conversation = self._take() or await self._dial(timeouts.get("connect"))
         try:
             data = head.before(await _whole(request))
             answer = await conversation.ask(request.method, data, timeouts)
@@ -86,11 +93,11 @@ class H11Transport(httpx.AsyncBaseTransport):
             conversation.close()
         return None
 
-    async def _dial(self, url: httpx.URL, seconds: float | None) -> Conversation:
+    async def _dial(self, seconds: float | None) -> Conversation:
         if seconds is None:
-            return Conversation(await dial(url, self._context))
+            return Conversation(await dial(self._url, self._context))
         with trio.move_on_after(seconds):
-            return Conversation(await dial(url, self._context))
+            return Conversation(await dial(self._url, self._context))
         raise httpx.ConnectTimeout("")
 
 
@@ -122,6 +129,10 @@ class _Body(httpx.AsyncByteStream):
         if self._conversation is not None:
             self._conversation.close()
             self._conversation = None
+
+
+def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
+    return url.scheme, url.raw_host, url.port
 
 
 async def _whole(request: httpx.Request) -> bytes:
