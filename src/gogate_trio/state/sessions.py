@@ -7,6 +7,7 @@ outcome is kept for a while and given again to whoever asks again.
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections import OrderedDict
@@ -55,9 +56,10 @@ class Outcomes(Generic[O, W]):
 
     def claim(self, command_id: CommandId, waiter: W, now: float) -> Claim | O:
         """Return the outcome if there is one; else join whoever is at it, or go ahead."""
-        self._forget(now)
+        self._forget(before=now - OUTCOME_SECONDS)
         kept = self._kept.get(command_id)
         if kept is None:
+            self._forget(most=OUTCOMES - 1)
             self._kept[command_id] = _Kept(now)
             return Claim.MINE
         if kept.outcome is None:
@@ -75,11 +77,14 @@ class Outcomes(Generic[O, W]):
         """Nothing has happened: let the id be claimed again. Return who has joined."""
         return self._kept.pop(command_id).waiters
 
-    def _forget(self, now: float) -> None:
-        """Drop what is too old, and the oldest beyond the bound; never what is under way."""
+    def _forget(self, *, before: float = -math.inf, most: float = math.inf) -> None:
+        """Drop the oldest: what is older than that, and more than so many.
+
+        Never what is under way, nor what was settled after it.
+        """
         while self._kept:
             command_id, oldest = next(iter(self._kept.items()))
-            is_due = now - oldest.at > OUTCOME_SECONDS or len(self._kept) >= OUTCOMES
+            is_due = oldest.at < before or len(self._kept) > most
             if oldest.outcome is None or not is_due:
                 return
             del self._kept[command_id]
