@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fakes.certificates import Authority, Files, open_secure
 from fakes.node import CONTROL_RATE, open_node
 from fakes.process import open_gateway
 from fakes.systemd import PATIENCE, environment
+from fixtures.proxies import free_port, haproxy_command, nginx_command, wait_for_port
 from fixtures.systemd import run_command
 from gogate_trio.config import WebSocketSettings
 from gogate_trio.limits import HANDSHAKE_SECONDS
@@ -25,38 +25,7 @@ EXAMPLES = {
     "nginx": DEPLOY / "nginx" / "gogate.conf",
     "haproxy": DEPLOY / "haproxy" / "haproxy.cfg",
 }
-NGINX = """
-daemon off;
-user root;
-error_log stderr notice;
-pid {folder}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-{example}}}
-"""
-"""What stands around the example in a distribution's nginx.conf, with every path a test's own."""
-
-
-def command_of(kind, folder, example):
-    """Write the configuration and return the command that runs the proxy with it."""
-    path = folder / "proxy.conf"
-    if kind == "nginx":
-        path.write_text(NGINX.format(folder=folder, example=example))
-        return ["/usr/sbin/nginx", "-p", str(folder), "-c", str(path)]
-    path.write_text(example)
-    return ["/usr/sbin/haproxy", "-db", "-f", str(path)]
-
-
-def free_port():
-    """A port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+COMMANDS = {"nginx": nginx_command, "haproxy": haproxy_command}
 
 
 @asynccontextmanager
@@ -77,28 +46,16 @@ async def open_proxy(kind, folder, *, first, second):
     ):
         example = example.replace(old, new)
     assert f"127.0.0.1:{port} ssl" in example
-    command = command_of(kind, folder, example)
+    command = COMMANDS[kind](folder, example)
     async with run_command(command, environment(), cwd=folder) as running:
-        await _listens(port, running)
         try:
+            await wait_for_port(port, running)
             yield port, authority.trust()
         finally:
             # Not killed: nginx ends its workers itself.
             running.process.send_signal(signal.SIGTERM)
             with trio.move_on_after(PATIENCE, shield=True):
                 await running.process.wait()
-
-
-async def _listens(port, running):
-    with trio.fail_after(PATIENCE):
-        while True:
-            assert running.process.returncode is None, running.lines
-            try:
-                stream = await trio.open_tcp_stream("127.0.0.1", port)
-            except OSError:
-                await trio.sleep(0.05)
-            else:
-                return await stream.aclose()
 
 
 @pytest.fixture
