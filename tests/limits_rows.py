@@ -57,6 +57,7 @@ MET: Final = {
         "nothing: its command waits for its turn",
         "server/test_limits_seen.py::test_so_many_calls_are_under_way_at_once",
     ),
+    "BACKEND_QUEUE": Row(BUSY, "server/test_backend_away.py::test_a_full_queue_is_said_to_be_busy"),
     "MAX_MESSAGE_SIZE": Row(
         "1009", "server/test_sizes.py::test_the_largest_message_is_counted_in_bytes"
     ),
@@ -263,6 +264,13 @@ MET: Final = {
 """What a client can meet."""
 
 INSIDE: Final = {
+    "BREAKER_WINDOW_SECONDS": "state/test_breaker.py::test_what_ended_long_ago_is_forgotten",
+    "BREAKER_CALLS": "state/test_breaker.py::test_ten_failures_open_it_and_nine_do_not",
+    "BREAKER_FAILED_SHARE": "state/test_breaker.py::test_it_opens_at_four_failures_of_five",
+    "BREAKER_PAUSE_SECONDS": "state/test_breaker.py::test_nothing_goes_while_it_is_open",
+    "BREAKER_LONGEST_PAUSE_SECONDS": "state/test_breaker.py::test_each_failed_probe_doubles_the_pause_up_to_a_cap",
+    "BREAKER_PROBES": "state/test_breaker.py::test_after_the_pause_a_few_questions_go",
+    "BREAKER_QUESTIONS_FIRST_SECONDS": "state/test_breaker.py::test_a_deed_probes_only_when_no_question_comes",
     "TLS_LOOK_SECONDS": "server/test_tls_reload.py::test_a_change_is_taken_at_the_second_look",
     "TLS_RENEWAL_SECONDS": "server/test_tls_reload.py::test_a_context_is_made_anew_each_day",
     "TLS_EXPIRY_SECONDS": "server/test_tls_reload.py::test_the_end_is_warned_of_two_weeks_ahead",

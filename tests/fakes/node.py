@@ -89,6 +89,7 @@ async def open_node(
     *,
     drain_timeout: float = 5.0,
     max_calls: int = 64,
+    queue: int = 1000,
     rates: RateSettings = NO_RATES,
     auth: AuthSettings | None = None,
     admission: AdmissionSettings = NO_CAPS,
@@ -105,7 +106,7 @@ async def open_node(
     settings = Settings(
         listen=ListenSettings(host="127.0.0.1", port=0),
         tls=tls or TlsSettings(),
-        backend=backend_settings(fake.url, max_calls=max_calls, timeout=30.0),
+        backend=backend_settings(fake.url, max_calls=max_calls, queue=queue, timeout=30.0),
         websocket=WebSocketSettings(**websocket),
         auth=auth or AuthSettings(),
         admission=admission,
