@@ -155,9 +155,18 @@ async def test_a_port_that_is_taken_keeps_the_gateway_from_starting(fake):
         settings = watched_settings(fake, internal=InternalSettings(port=port))
         with (
             pytest.RaisesGroup(
-                pytest.RaisesExc(OperatorError, match=f"INTERNAL_PORT {port}"),
+                pytest.RaisesExc(OperatorError, match=f"port {port}"),
                 flatten_subgroups=True,
             ),
             within(),
         ):
             await run_node(settings, trio.Event())
+
+
+async def test_every_interface_is_one_port_for_both_ip_versions():
+    """INTERNAL_HOST empty, as in a container: the port that is named is the port for all."""
+    async with trio.open_nursery() as serving:
+        pages = {"/": lambda: Page("text/plain", b"here")}
+        port = await serving.start(serve_internal, "", 0, pages)
+        assert await ask(port, "/") == (200, b"here")
+        serving.cancel_scope.cancel()

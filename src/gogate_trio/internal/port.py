@@ -12,13 +12,14 @@ from typing import Final
 
 import trio
 
-from gogate_trio.errors import OperatorError
 from gogate_trio.limits import HANDSHAKE_SECONDS, LINGER_SECONDS
 from gogate_trio.log import get_logger
 from gogate_trio.protocol.handshake import TIMED_OUT, UNAVAILABLE, Status
 from gogate_trio.server.door import read_head
 from gogate_trio.server.farewell import see_off
 from gogate_trio.server.pages import Page, find, render
+from gogate_trio.server.sockets import open_listener
+from gogate_trio.server.wire import Wire
 
 _log = get_logger(__name__)
 
@@ -41,14 +42,11 @@ async def serve_internal(
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer for ever; ``started`` gets the port. Raises ``OperatorError`` when it is not free."""
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host or None)
-    except OSError as error:
-        raise OperatorError(f"cannot listen on INTERNAL_PORT {port}: {error.strerror}") from None
-    bound = int(listeners[0].socket.getsockname()[1])
+    listener = open_listener(host, port)
+    bound = listener.port
     desk = Desk(pages)
     async with trio.open_nursery() as answering:
-        await answering.start(trio.serve_listeners, desk.welcome, listeners)
+        await answering.start(trio.serve_listeners, desk.welcome, [listener])
         _log.info("serving_internal", host=host, port=bound)
         task_status.started(bound)
 
@@ -60,43 +58,41 @@ class Desk:
         self._pages = pages
         self._attending = 0
 
-    async def welcome(self, stream: trio.SocketStream) -> None:
+    async def welcome(self, wire: Wire) -> None:
         """Answer one request. Raises nothing."""
         self._attending += 1
         try:
-            await self._attend(stream)
+            await self._attend(wire)
         except* Exception:  # noqa: BLE001 - the fence: a page's bug is that request's end
             _log.exception("internal_request_failed")
         finally:
             self._attending -= 1
-            stream.socket.close()
+            wire.close()
 
-    async def _attend(self, stream: trio.SocketStream) -> None:
+    async def _attend(self, wire: Wire) -> None:
         if self._attending > _AT_ONCE + _REFUSALS_AT_ONCE:
             return
         if self._attending > _AT_ONCE:
-            await self._answer(stream, UNAVAILABLE)
+            await self._answer(wire, UNAVAILABLE)
             return
         read: object = TIMED_OUT
         try:
             with trio.move_on_after(HANDSHAKE_SECONDS):
-                read = await read_head(stream)
+                read = await read_head(wire)
         except trio.BrokenResourceError:
             return
         if isinstance(read, Status):
-            await self._answer(stream, read)
+            await self._answer(wire, read)
         elif isinstance(read, tuple):
             head, _behind = read
             found = find(head, self._pages)
             answer = found if isinstance(found, Status) else found()
-            await self._answer(stream, answer, with_body=head.method != b"HEAD")
+            await self._answer(wire, answer, with_body=head.method != b"HEAD")
 
-    async def _answer(
-        self, stream: trio.SocketStream, answer: Page | Status, *, with_body: bool = True
-    ) -> None:
+    async def _answer(self, wire: Wire, answer: Page | Status, *, with_body: bool = True) -> None:
         with trio.move_on_after(LINGER_SECONDS):
             try:
-                await stream.send_all(render(answer, with_body=with_body))
+                await wire.send_all(render(answer, with_body=with_body))
             except trio.BrokenResourceError:
                 return
-            await see_off(stream)
+            await see_off(wire)
