@@ -29,7 +29,7 @@ class MemoryBackend:
 
     chats: dict[int, list[int]] = attrs.field(factory=lambda: {1: [1, 2, 3], 2: [1, 2]})
     """Chat id → ids of its members. May be changed at any time."""
-    calls: list[tuple] = attrs.field(factory=list)
+    calls: list[tuple] = attrs.field(factory=list, repr=False)
     """Every call that began: its name and its arguments."""
     confirms_chat: bool = False
     """Whether confirmations carry the chat of their message."""

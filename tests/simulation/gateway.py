@@ -123,7 +123,8 @@ async def run_gateway(
     async with trio.open_nursery() as supervisor, trio.open_nursery() as connections:
         history = History(new_epoch(), Window(resume.window, resume.events, 1 << 20))
         directory, throttle = Directory[Outbox](), Throttle(dict.fromkeys(COMMANDS))
-        hub = Hub(directory, history, metrics)
+        busy: set[Outbox] = set()
+        hub = Hub(directory, history, metrics, busy)
         calls, broker = Calls(supervisor, metrics), MemoryBroker(hub, metrics)
         membership = MembershipCache(backend, supervisor, ttl=5.0, stale=15.0)
         sessions = Sessions[Outcome, Joined](resume.window)
@@ -141,6 +142,7 @@ async def run_gateway(
             throttle,
             calls,
             metrics,
+            busy=busy,
             connections=OrderedSet(),
             greet=keeper.greet,
             forget=keeper.forget,
