@@ -26,7 +26,7 @@ FLOORS = [
         ["hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper", "router"],
     ),
     ("server", ["server", "internal"]),
-    ("roof", ["app"]),
+    ("roof", ["assembly", "app"]),
     ("guest", ["demo"]),
     ("door", ["check", "console", "cli", "__main__"]),
 ]

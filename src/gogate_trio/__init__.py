@@ -2,7 +2,8 @@
 
 Floors, from the roof down; an import only ever goes down:
 
-- ``cli`` and ``app``: the commands, and the one place that constructs everything.
+- ``cli``, ``app`` and ``assembly``: the commands, the life of a node, and the one place that
+  constructs its parts.
 - ``server``: the only rooms that touch client sockets; ``internal``: the operator's port.
 - ``router`` and ``hub``: what a command does, and who hears of it.
 - ``backend`` and ``broker``: the ports to the outside and their adapters.

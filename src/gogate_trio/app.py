@@ -15,38 +15,22 @@ from functools import partial
 import attrs
 import trio
 
-from gogate_trio.backend.membership import MembershipCache
+from gogate_trio.assembly import assemble
 from gogate_trio.backend.rest import RestBackend, open_backend
-from gogate_trio.broker.memory import MemoryBroker
-from gogate_trio.caller import Joined, Outcome
-from gogate_trio.calls import Calls
-from gogate_trio.config import RateSettings, Settings
+from gogate_trio.config import Settings
 from gogate_trio.hub import Hub
-from gogate_trio.internal.dials import Dials
 from gogate_trio.internal.opening import open_internal
-from gogate_trio.keeper import Keeper
-from gogate_trio.limits import HISTORY_BYTES
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
-from gogate_trio.publisher import Publisher
-from gogate_trio.resume import Reception
-from gogate_trio.router import Router
-from gogate_trio.server.capacity import find_caps
 from gogate_trio.server.heartbeat import sweep
 from gogate_trio.server.house import House
 from gogate_trio.server.listener import Server
 from gogate_trio.server.pages import PAGES, Page
 from gogate_trio.server.sockets import Listener, open_listeners
 from gogate_trio.server.tls import ON_REQUEST, Tls
-from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
-from gogate_trio.state.history import History, Window, new_epoch
-from gogate_trio.state.ratelimit import Rate
-from gogate_trio.state.sessions import Sessions
-from gogate_trio.state.throttle import Throttle
 from gogate_trio.systemd import Service
-from gogate_trio.typing_events import Typists
 
 _log = get_logger(__name__)
 
@@ -148,53 +132,24 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     service = service or Service()
     metrics = Metrics()
     tls = Tls(settings.tls) if settings.tls.cert else None
-    directory = Directory[Outbox]()
-    admission = Admission(find_caps(settings.admission))
-    throttle = Throttle(_paces(settings.rates))
     async with (
         open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
         open_backend(settings.backend, metrics.observe_call) as backend,
         trio.open_nursery() as supervisor,
     ):
-        history = History(
-            new_epoch(), Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
-        )
-        hub = Hub(directory, history, metrics)
-        calls = Calls(supervisor, metrics)
-        membership = MembershipCache(
-            backend, supervisor, ttl=settings.membership.ttl, stale=settings.membership.stale
-        )
-        broker = MemoryBroker(hub, metrics)
-        sessions = Sessions[Outcome, Joined](settings.resume.window)
-        reception = Reception(history, sessions, membership, metrics)
-        keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
-        publisher = Publisher(membership, broker, supervisor, metrics)
-        typists = Typists(membership, broker, supervisor, throttle)
-        router = Router(backend, publisher, typists, keeper, throttle, metrics)
-        house = House(
-            settings,
-            router.handle,
-            directory,
-            admission,
-            throttle,
-            calls,
-            metrics,
-            greet=keeper.greet,
-            forget=keeper.forget,
-        )
-        dials = Dials(metrics, house, hub, history, publisher, membership, backend)
-        internal = await open_internal(settings.internal, dials, supervisor)
-        supervisor.start_soon(keeper.run)
+        node = assemble(settings, backend, supervisor, metrics)
+        internal = await open_internal(settings.internal, node.dials, supervisor)
+        supervisor.start_soon(node.keeper.run)
         if tls is not None:
             supervisor.start_soon(tls.watch)
             if reloads is not None:
                 reloads.append(partial(tls.reload, ON_REQUEST))
         supervisor.start_soon(_end_calls_with_us, backend)
-        supervisor.start_soon(hub.run)
-        supervisor.start_soon(sweep, house.connections, settings.websocket)
-        supervisor.start_soon(service.run, partial(_numbers, metrics, directory))
+        supervisor.start_soon(node.hub.run)
+        supervisor.start_soon(sweep, node.house.connections, settings.websocket)
+        supervisor.start_soon(service.run, partial(_numbers, metrics, node.house.directory))
         async with trio.open_nursery() as connections:
-            server = Server(house, {**PAGES, **(pages or {})}, tls)
+            server = Server(node.house, {**PAGES, **(pages or {})}, tls)
             async with trio.open_nursery() as listening:
                 await listening.start(_listen, listeners, server, connections)
                 _settle_memory()
@@ -210,24 +165,12 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             server.shut()
             await service.stopping(settings.drain.timeout)
             connections.cancel_scope.deadline = trio.current_time() + settings.drain.timeout
-            await _answer_all(house, hub, within=settings.drain.timeout * _CALLS_SHARE)
-            house.goodbyes.set()
+            await _answer_all(node.house, node.hub, within=settings.drain.timeout * _CALLS_SHARE)
+            node.house.goodbyes.set()
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
     _log.info("stopped")
-
-
-def _paces(rates: RateSettings) -> dict[str, Rate | None]:
-    """Return the rate of each command, by event name, and of control frames."""
-    return {
-        "auth": rates.auth,
-        "send_message": rates.messages,
-        "typing": rates.typing,
-        "add_reaction": rates.reactions,
-        "mark_read": rates.reads,
-        "control": rates.control,
-    }
 
 
 async def _end_calls_with_us(backend: RestBackend) -> None:

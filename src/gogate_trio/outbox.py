@@ -36,6 +36,7 @@ class Outbox:
     """What waits for one client. ``hang_up`` is called when it cannot go on; the first counts."""
 
     __slots__ = (
+        "_busy",
         "_bytes",
         "_direct",
         "_finished",
@@ -44,9 +45,9 @@ class Outbox:
         "_open",
         "_queue",
         "_room",
-        "_send_nowait",
         "hang_up",
         "progress_at",
+        "send_nowait",
         "shed",
         "start_writer",
         "told_to",
@@ -54,14 +55,25 @@ class Outbox:
     )
 
     def __init__(
-        self, hang_up: Callable[[Hangup], None], send_nowait: Callable[[bytes], int] | None = None
+        self,
+        hang_up: Callable[[Hangup], None],
+        busy: set[Outbox],
+        send_nowait: Callable[[bytes], int] | None = None,
     ) -> None:
-        """Without ``send_nowait`` (a TLS stream has none) everything goes through the writer."""
+        """Without ``send_nowait`` (a TLS stream has none) everything goes through the writer.
+
+        ``busy`` is the node's set of outboxes that nobody may write past: something waits in
+        them, or they take nothing more. For all others the hub calls ``send_nowait`` itself.
+        """
         self.hang_up = hang_up
         """End the connection this mailbox belongs to; whoever holds the mailbox may."""
+        self.send_nowait = send_nowait or _no_bytes
+        """Send to the client at once. Only while the outbox is not among the busy ones."""
+        self._busy = busy
         self._direct = send_nowait is not None
-        self._send_nowait = send_nowait or _no_bytes
         self._idle = self._direct
+        if not self._direct:
+            busy.add(self)
         self._open = True
         self._finished = False
         self._queue: _Queue | None = None
@@ -100,7 +112,7 @@ class Outbox:
         """Send or queue ``frames`` whole frames; hang up on the client when there is no room."""
         if self._idle:
             try:
-                sent = self._send_nowait(data)
+                sent = self.send_nowait(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -115,6 +127,10 @@ class Outbox:
             self._give_up(close.SLOW_CONSUMER)
             return
         self._enqueue(data, frames)
+
+    def offer_rest(self, data: bytes, sent: int, frames: int) -> None:
+        """Queue what is left of an offer of which ``send_nowait`` has just taken a part."""
+        self._enqueue(data[sent:], frames)
 
     def offer_ephemeral(self, data: bytes, frames: int = 1) -> None:
         """Offer what may be missed: shed when the client has fallen behind by half."""
@@ -146,7 +162,13 @@ class Outbox:
         """Drop every later offer. What waits is still written."""
         self._open = False
         self._idle = False
+        self._busy.add(self)
         self._wake()
+
+    def retire(self) -> None:
+        """Be forgotten: the client is gone, and nobody has this outbox in a list any more."""
+        self.shut()
+        self._busy.discard(self)
 
     def finish(self, last_words: tuple[bytes, ...], *, drop_waiting: bool = False) -> None:
         """Take nothing more. What waits goes first, unless dropped, and then the last words.
@@ -205,6 +227,7 @@ class Outbox:
         self._frames += frames
         self._bytes += len(data)
         self._idle = False
+        self._busy.add(self)
         if starts_writer and self.start_writer is not None:
             self.start_writer()
 
@@ -224,6 +247,8 @@ class Outbox:
         self._bytes -= size
         if self._open and not self._frames:
             self._idle = self._direct
+            if self._idle:
+                self._busy.discard(self)
         self._wake()
 
     def _give_up(self, hangup: Hangup) -> None:

@@ -38,7 +38,7 @@ class Peer:
 
     def outbox(self, *, direct: bool = True) -> Outbox:
         """Return a mailbox for it."""
-        return Outbox(self.hangups.append, self.send_nowait if direct else None)
+        return Outbox(self.hangups.append, set(), self.send_nowait if direct else None)
 
 
 @attrs.define(eq=False)

@@ -23,11 +23,12 @@ class Guest(Peer):
 
     user: UserId
     directory: Directory[Outbox]
+    busy: set[Outbox]
     wants_positions: bool = False
     mailbox: Outbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.mailbox = Outbox(self.leave, self.send_nowait)
+        self.mailbox = Outbox(self.leave, self.busy, self.send_nowait)
         self.mailbox.wants_positions = self.wants_positions
         self.directory.join(self.user, self.mailbox)
 
@@ -47,10 +48,16 @@ class Node:
     directory: Directory[Outbox]
     history: History
     metrics: Metrics
+    busy: set[Outbox]
 
     def join(self, user: UserId, *, wants_positions: bool = False) -> Guest:
         """Connect a client of a user."""
-        return Guest(user=user, directory=self.directory, wants_positions=wants_positions)
+        return Guest(
+            user=user,
+            directory=self.directory,
+            busy=self.busy,
+            wants_positions=wants_positions,
+        )
 
     async def tell(self, *publications: Publication) -> None:
         """Publish and wait until everything has been offered."""
@@ -64,8 +71,9 @@ def node():
     """A node on which nobody is; its hub is not running."""
     metrics, directory = Metrics(), Directory[Outbox]()
     history = History("epoch", Window(seconds=60, events=1000, size=1 << 20))
-    hub = Hub(directory, history, metrics)
-    return Node(hub, MemoryBroker(hub, metrics), directory, history, metrics)
+    busy: set[Outbox] = set()
+    hub = Hub(directory, history, metrics, busy)
+    return Node(hub, MemoryBroker(hub, metrics), directory, history, metrics, busy)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Client:
         self.hangup: Hangup | None = None
         self.typing: dict[int, bool] = {}
         self.peer = Peer()
-        self.outbox = Outbox(self.hang_up, self.peer.send_nowait)
+        self.outbox = Outbox(self.hang_up, node.busy, self.peer.send_nowait)
         self.lane = Lane(node.calls, number, partial(self.hang_up, close.INTERNAL_ERROR))
         self._node = node
         self._is_listed = False
@@ -141,6 +141,7 @@ class Node:
     directory: Directory[Outbox]
     calls: Calls
     metrics: Metrics
+    busy: set[Outbox]
     _numbers: count = attrs.field(factory=lambda: count(1))
 
     def stranger(self) -> Client:
@@ -169,7 +170,8 @@ async def node(nursery):
     """A node with its hub running, no rates, and nobody on it."""
     backend, metrics, directory = MemoryBackend(), Metrics(), Directory[Outbox]()
     history = History("epoch", Window(seconds=60, events=1000, size=1 << 20))
-    hub = Hub(directory, history, metrics)
+    busy: set[Outbox] = set()
+    hub = Hub(directory, history, metrics, busy)
     broker, calls = MemoryBroker(hub, metrics), Calls(nursery, metrics)
     membership = MembershipCache(backend, nursery, ttl=TTL, stale=STALE)
     throttle = Throttle(dict.fromkeys(COMMANDS))
@@ -179,4 +181,4 @@ async def node(nursery):
     typists = Typists(membership, broker, nursery, throttle)
     router = Router(backend, publisher, typists, keeper, throttle, metrics)
     nursery.start_soon(hub.run)
-    return Node(backend, router, membership, directory, calls, metrics)
+    return Node(backend, router, membership, directory, calls, metrics, busy)

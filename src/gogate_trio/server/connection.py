@@ -55,7 +55,7 @@ class Connection:
         self.wants_notices = False
         self.early = 0
         self.typing: dict[ChatId, bool] = {}
-        self.outbox = Outbox(self.hang_up, direct)
+        self.outbox = Outbox(self.hang_up, house.busy, direct)
         self.lane = Lane(house.calls, number, partial(self.hang_up, close.INTERNAL_ERROR))
         self.heard_at = trio.current_time()
         """When the last byte came: trio's clock, seconds."""
@@ -306,7 +306,7 @@ class Connection:
         reason = (self.hangup or close.RESTART).reason
         house.metrics.closed[reason] += 1
         house.metrics.shed += self.outbox.shed
-        self.outbox.shut()
+        self.outbox.retire()
         _log.debug("connection_closed", connection=self.number, reason=reason)
 
     def _part(self) -> None:

@@ -33,6 +33,8 @@ class House:
     throttle: Throttle
     calls: Calls
     metrics: Metrics
+    busy: set[Outbox] = attrs.field(factory=set)
+    """The outboxes that nobody may write past."""
     connections: set[Connection] = attrs.field(factory=set)
     goodbyes: trio.Event = attrs.field(factory=trio.Event)
     """Set when a draining node has answered everything: connections may now leave."""

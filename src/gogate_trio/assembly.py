@@ -1,0 +1,91 @@
+"""How a node is put together: who is handed what. Nothing runs yet when this is done."""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from gogate_trio.backend.membership import MembershipCache
+from gogate_trio.backend.rest import RestBackend
+from gogate_trio.broker.memory import MemoryBroker
+from gogate_trio.caller import Joined, Outcome
+from gogate_trio.calls import Calls
+from gogate_trio.config import RateSettings, Settings
+from gogate_trio.hub import Hub
+from gogate_trio.internal.dials import Dials
+from gogate_trio.keeper import Keeper
+from gogate_trio.limits import HISTORY_BYTES
+from gogate_trio.metrics import Metrics
+from gogate_trio.outbox import Outbox
+from gogate_trio.publisher import Publisher
+from gogate_trio.resume import Reception
+from gogate_trio.router import Router
+from gogate_trio.server.capacity import find_caps
+from gogate_trio.server.house import House
+from gogate_trio.state.admission import Admission
+from gogate_trio.state.directory import Directory
+from gogate_trio.state.history import History, Window, new_epoch
+from gogate_trio.state.ratelimit import Rate
+from gogate_trio.state.sessions import Sessions
+from gogate_trio.state.throttle import Throttle
+from gogate_trio.typing_events import Typists
+
+
+@attrs.frozen
+class Node:
+    """The parts of a node that its life is about."""
+
+    house: House
+    hub: Hub
+    keeper: Keeper
+    dials: Dials
+
+
+def assemble(
+    settings: Settings, backend: RestBackend, supervisor: trio.Nursery, metrics: Metrics
+) -> Node:
+    """Make all parts of a node. ``supervisor`` is where their work runs.
+
+    Raises ``OperatorError`` when the machine leaves no room for connections.
+    """
+    directory, busy = Directory[Outbox](), set[Outbox]()
+    window = Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
+    history = History(new_epoch(), window)
+    hub = Hub(directory, history, metrics, busy)
+    broker = MemoryBroker(hub, metrics)
+    membership = MembershipCache(
+        backend, supervisor, ttl=settings.membership.ttl, stale=settings.membership.stale
+    )
+    throttle = Throttle(_paces(settings.rates))
+    sessions = Sessions[Outcome, Joined](settings.resume.window)
+    reception = Reception(history, sessions, membership, metrics)
+    keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
+    publisher = Publisher(membership, broker, supervisor, metrics)
+    typists = Typists(membership, broker, supervisor, throttle)
+    router = Router(backend, publisher, typists, keeper, throttle, metrics)
+    house = House(
+        settings,
+        router.handle,
+        directory,
+        Admission(find_caps(settings.admission)),
+        throttle,
+        Calls(supervisor, metrics),
+        metrics,
+        busy=busy,
+        greet=keeper.greet,
+        forget=keeper.forget,
+    )
+    dials = Dials(metrics, house, hub, history, publisher, membership, backend)
+    return Node(house, hub, keeper, dials)
+
+
+def _paces(rates: RateSettings) -> dict[str, Rate | None]:
+    """Return the rate of each command, by event name, and of control frames."""
+    return {
+        "auth": rates.auth,
+        "send_message": rates.messages,
+        "typing": rates.typing,
+        "add_reaction": rates.reactions,
+        "mark_read": rates.reads,
+        "control": rates.control,
+    }
