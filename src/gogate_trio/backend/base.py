@@ -4,7 +4,8 @@ Promise of every implementation: each call ends within the deadline of the setti
 its answer or exactly one of
 
 - ``BackendRejected``: the backend answered and said no;
-- ``BackendUnavailable``: nothing was sent, or a call that changes nothing failed: safe to repeat;
+- ``BackendUnavailable``: nothing was sent, or a call that changes nothing failed: safe to repeat
+  (``BackendBusy`` when too many calls were waiting already);
 - ``OutcomeUnknown``: the request left and no usable answer came: it may have happened.
 
 Not promised: that a call cancelled by its caller did not happen. Callers therefore run

@@ -1,7 +1,7 @@
 """A connected way for bytes to the backend, bare or in TLS, that closes without waiting.
 
-Bare, it is the non-blocking socket itself: trio's ``SocketStream`` costs twice as much for
-each of the two things a call does with it, one send and one receive.
+Bare, it is the non-blocking socket itself: a call's one send and one receive cost 19 µs that
+way, 30 through trio's ``SocketStream``.
 """
 
 from __future__ import annotations
