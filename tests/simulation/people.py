@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from simulation.chronicle import Chronicle
     from simulation.model import Stored
-    from simulation.wires import MemoryWire
 
 SILENCE = 15.0
 """seconds without a byte after which a client takes its connection for dead"""
@@ -30,11 +29,24 @@ AGAIN = frozenset({"BACKEND_UNAVAILABLE", "BUSY", "RATE_LIMITED"})
 class Network(Protocol):
     """What clients can reach."""
 
-    def dial(self, who: str) -> tuple[int, MemoryWire] | None:
+    def dial(self, who: str) -> tuple[int, Line] | None:
         """Connect to the gateway; None when nobody listens."""
 
     async def fetch(self, user_id: int) -> list[Stored]:
         """Ask the backend for everything, over REST."""
+
+
+class Line(Protocol):
+    """A connection to the gateway, as a client uses it."""
+
+    async def send_all(self, data: bytes) -> None:
+        """Send everything. Raises ``trio.BrokenResourceError``."""
+
+    async def receive_some(self) -> bytes:
+        """Receive something; nothing at the end. Raises ``trio.BrokenResourceError``."""
+
+    def close(self) -> None:
+        """Hang up."""
 
 
 class Over(Exception):
@@ -46,7 +58,7 @@ class Visit:
     """One connection, as its client sees it."""
 
     number: int
-    wire: MemoryWire
+    wire: Line
     pace: float
     """Seconds the client takes over each frame."""
     _buffer: bytearray = attrs.field(factory=bytearray)
@@ -130,6 +142,8 @@ class Guide:
     network: Network
     random: Random
     chronicle: Chronicle
+    haste: float = 1.0
+    """How many times as fast as a person it is."""
     is_talking: bool = True
     is_leaving: bool = False
     """Whether it hangs up as soon as it can and does not come back."""
@@ -144,7 +158,7 @@ class Guide:
             while not self.is_leaving:
                 await self._be_there(home)
                 if not self.is_leaving:
-                    await trio.sleep(self.random.uniform(0.1, 3.0))
+                    await trio.sleep(self.random.uniform(0.1, 3.0) / self.haste)
             home.cancel_scope.cancel()
 
     def leave(self) -> None:
@@ -239,7 +253,7 @@ class Guide:
     async def _talk(self, visit: Visit, home: trio.Nursery) -> None:
         del home
         while True:
-            await trio.sleep(self.random.expovariate(0.4))
+            await trio.sleep(self.random.expovariate(0.4 * self.haste))
             if not self.is_talking:
                 continue
             chat_id = self.random.choice(self.chats)
@@ -344,7 +358,7 @@ class Careful(Guide):
 
     async def _think_of_more(self, visit: Visit) -> None:
         while self._visit is visit:
-            await trio.sleep(self.random.expovariate(0.8))
+            await trio.sleep(self.random.expovariate(0.8 * self.haste))
             if self.is_talking and self._visit is visit and len(self.unsure) < IN_FLIGHT:
                 text = self._next_text()
                 self.unsure[text] = Unsure(text, self.random.choice(self.chats))
