@@ -7,6 +7,7 @@ each seed gives the same story twice.
 - ``wires``: connections in memory that stall, break in the middle of a frame, or go silent.
 - ``model``: the backend, which fails in all the ways that backends do.
 - ``gateway``: one life of a node, from its start until it is killed.
+- ``visit``: one connection, as its client sees it.
 - ``people``: clients; some know only the guide, some resume and repeat.
 - ``world``: puts them together and makes things go wrong.
 - ``chronicle``: what has happened, in order.

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import trio
 
-from fakes.clients import CLOSE, PING, PONG, TEXT, UPGRADE, frame
+from simulation.visit import Over, Visit
 
 if TYPE_CHECKING:
     from random import Random
 
     from simulation.chronicle import Chronicle
     from simulation.model import Stored
+    from simulation.visit import Line
 
-SILENCE = 15.0
-"""seconds without a byte after which a client takes its connection for dead"""
 PATIENCE = 10.0
 """seconds a client waits for the upgrade and for its authentication"""
 IN_FLIGHT = 4
@@ -34,102 +32,6 @@ class Network(Protocol):
 
     async def fetch(self, user_id: int) -> list[Stored]:
         """Ask the backend for everything, over REST."""
-
-
-class Line(Protocol):
-    """A connection to the gateway, as a client uses it."""
-
-    async def send_all(self, data: bytes) -> None:
-        """Send everything. Raises ``trio.BrokenResourceError``."""
-
-    async def receive_some(self) -> bytes:
-        """Receive something; nothing at the end. Raises ``trio.BrokenResourceError``."""
-
-    def close(self) -> None:
-        """Hang up."""
-
-
-class Over(Exception):
-    """The connection is."""
-
-
-@attrs.define(eq=False)
-class Visit:
-    """One connection, as its client sees it."""
-
-    number: int
-    wire: Line
-    pace: float
-    """Seconds the client takes over each frame."""
-    _buffer: bytearray = attrs.field(factory=bytearray)
-    _writing: trio.Lock = attrs.field(factory=trio.Lock)
-
-    async def send(self, data: bytes) -> None:
-        """Send bytes, whole or, when cancelled, in part."""
-        async with self._writing:
-            try:
-                await self.wire.send_all(data)
-            except trio.BrokenResourceError:
-                raise Over from None
-
-    async def say(self, event: str, command_id: str | None = None, **data: Any) -> None:
-        """Send one event of the protocol."""
-        said = {"event": event, "data": data}
-        if command_id is not None:
-            said["id"] = command_id
-        await self.send(frame(TEXT, json.dumps(said).encode()))
-
-    async def upgrade(self) -> None:
-        """Become a WebSocket."""
-        await self.send(UPGRADE + b"\r\n")
-        while b"\r\n\r\n" not in self._buffer:
-            await self._fill()
-        head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 101"):
-            raise Over(head)
-        self._buffer[:] = rest
-
-    async def next(self) -> dict[str, Any]:
-        """Return the next event; pings are answered. ``Over`` says which close code came."""
-        while True:
-            if self.pace:
-                await trio.sleep(self.pace)
-            opcode, payload = await self._frame()
-            if opcode == TEXT:
-                return json.loads(payload)
-            if opcode == CLOSE:
-                raise Over(int.from_bytes(payload[:2]))
-            if opcode == PING:
-                await self.send(frame(PONG, payload))
-
-    async def _frame(self) -> tuple[int, bytes]:
-        head = 2
-        await self._need(head)
-        size = self._buffer[1]
-        if size >= 126:
-            head += 2 if size == 126 else 8
-            await self._need(head)
-            size = int.from_bytes(self._buffer[2:head])
-        await self._need(head + size)
-        opcode, payload = self._buffer[0] & 0x0F, bytes(self._buffer[head : head + size])
-        del self._buffer[: head + size]
-        return opcode, payload
-
-    async def _need(self, size: int) -> None:
-        while len(self._buffer) < size:
-            await self._fill()
-
-    async def _fill(self) -> None:
-        with trio.move_on_after(SILENCE) as waiting:
-            try:
-                data = await self.wire.receive_some()
-            except trio.BrokenResourceError:
-                raise Over("reset") from None
-        if waiting.cancelled_caught:
-            raise Over("silence")
-        if not data:
-            raise Over("end")
-        self._buffer += data
 
 
 @attrs.define(eq=False)

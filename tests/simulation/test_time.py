@@ -17,7 +17,7 @@ from gogate_trio.config import ResumeSettings
 from gogate_trio.errors import BackendUnavailable
 from gogate_trio.limits import LATE_RETRY_SECONDS, LATE_SECONDS, OUTCOME_SECONDS
 from simulation.gateway import run_gateway
-from simulation.people import Over, Visit
+from simulation.visit import Over, Visit
 from simulation.wires import Break, Link, Stall
 
 ROOM = 2000
