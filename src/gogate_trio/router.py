@@ -194,9 +194,7 @@ class Router:
         await self.publisher.publish(event, chat_id, user, since=ask.since)
         return Ack()
 
-    async def _mark_read(
-        self, ask: Ask, user: User, command: MarkRead, key: str | None
-    ) -> Outcome:
+    async def _mark_read(self, ask: Ask, user: User, command: MarkRead, key: str | None) -> Outcome:
         try:
             confirmation = await self.backend.mark_read(ask.caller.token, command, key=key)
         except BackendError as error:
