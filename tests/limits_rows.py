@@ -279,6 +279,8 @@ INSIDE: Final = {
     "LATE_SECONDS": "router/test_router_late.py::test_a_message_that_is_never_told_is_a_gap_in_the_stream",
     "GAP_SECONDS": "router/test_router_late.py::test_a_message_that_is_never_told_is_a_gap_in_the_stream",
     "MEMBERSHIP_CHATS": "backend/test_membership.py::test_the_least_recently_used_list_goes_first",
+    "INCIDENT_LINES_PER_SECOND": "server/test_incidents.py::test_each_kind_has_its_lines_and_the_rest_is_summed_up",
+    "INCIDENT_LINES": "server/test_incidents.py::test_each_kind_has_its_lines_and_the_rest_is_summed_up",
     "RATE_KEYS": "state/test_ratelimit.py::test_no_more_keys_are_remembered_than_there_is_room_for",
     "RECHECK_JITTER": "state/test_tokens.py::test_the_interval_is_spread_by_a_tenth",
     "HUB_INBOX": "hub/test_hub.py::test_a_full_inbox_makes_publishers_wait_and_sheds_typing",

@@ -185,6 +185,12 @@ that is held down repeats 30 times a second."""
 EXCESS_TYPING: Final = 500
 """such events it may send at once. They are merged and refuse nothing, but they must be read."""
 
+INCIDENT_LINES_PER_SECOND: Final = 1.0
+"""log lines a second, in the long run, for each kind of refusal or hang-up."""
+
+INCIDENT_LINES: Final = 20
+"""such lines at once: enough to see who it is."""
+
 REFUSALS_AT_ONCE: Final = 128
 """sockets that are being told "503" at one time: half of the file descriptors kept in reserve.
 Beyond it they are closed without a word."""

@@ -222,10 +222,12 @@ def test_what_the_guard_lets_through_wsproto_takes(stream, places, binary):
     """
     chunks = chop(stream, places)
     messages = messages_behind(FrameGuard(MAX_MESSAGE, binary=binary), chunks)
-    seen = watch(FrameGuard(MAX_MESSAGE, binary=binary), chunks)
+    guard = FrameGuard(MAX_MESSAGE, binary=binary)
+    seen = watch(guard, chunks)
 
     if seen.end is None:
-        read = Reference().take(stream)
+        # A short frame that is not whole yet is not judged yet, as wsproto would.
+        read = Reference().take(stream[: len(stream) - len(guard._held)])
         assert messages == read
         assert len(seen.order) == len(read)
 

@@ -31,7 +31,7 @@ async def test_a_stranger_leaves_no_trace(fake, logged, stranger):
             assert await settles(lambda: holding().is_at_most(before))
         assert node.metrics.connections == 2
         assert node.metrics.bugs == 0
-        assert [entry["event"] for entry in logged if entry["log_level"] != "debug"] == ["serving"]
+        assert {entry["log_level"] for entry in logged} <= {"debug", "info"}
 
 
 @pytest.mark.parametrize("rates", [NO_RATES, CONTROL_RATE], ids=["free", "paced"])
@@ -50,7 +50,7 @@ async def test_a_patient_stranger_leaves_no_trace(fake, logged, stranger, rates)
 
         assert node.metrics.connections == 2
         assert node.metrics.bugs == 0
-        assert [entry["event"] for entry in logged if entry["log_level"] != "debug"] == ["serving"]
+        assert {entry["log_level"] for entry in logged} <= {"debug", "info"}
         assert chat.slowest < 5
 
 

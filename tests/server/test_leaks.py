@@ -61,4 +61,4 @@ async def test_a_thousand_visits_leave_no_task_and_no_descriptor(fake, logged):
             assert await settles(lambda: holding().is_at_most(before))
         assert node.metrics.connections == 2
         assert node.metrics.bugs == 0
-        assert [entry["event"] for entry in logged if entry["log_level"] != "debug"] == ["serving"]
+        assert {entry["log_level"] for entry in logged} <= {"debug", "info"}

@@ -14,7 +14,7 @@ from fakes.clients import CLOSE, TEXT, frame, open_client
 from fakes.leaks import settles
 from fakes.node import NO_CAPS, NO_RATES, within
 from fakes.settings import backend_settings
-from gogate_trio import app, publisher, resume
+from gogate_trio import app, assembly, publisher, resume
 from gogate_trio.config import (
     ListenSettings,
     MembershipSettings,
@@ -214,7 +214,7 @@ async def test_a_message_too_many_that_nobody_can_be_told_is_a_gap(fake, monkeyp
 
 async def test_so_many_bytes_are_kept_for_who_is_away(fake, monkeypatch):
     """HISTORY_BYTES: whatever the number of events."""
-    monkeypatch.setattr(app, "HISTORY_BYTES", 1000)
+    monkeypatch.setattr(assembly, "HISTORY_BYTES", 1000)
     async with node_with(fake) as port:
         with within():
             away = await begin(port, fake)

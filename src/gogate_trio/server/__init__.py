@@ -3,6 +3,7 @@
 - ``sockets``: where clients come in, bound here or inherited from systemd.
 - ``listener``: one task per client, drain.
 - ``capacity``: how many sockets this process may hold.
+- ``incidents``: what had to be decided against a client, in the log.
 - ``wire``: one accepted TCP socket as a trio stream.
 - ``tls``: the certificate in force and its successors; ``certificate``: reads and judges one;
   ``tlswire``: a wire with TLS on it.

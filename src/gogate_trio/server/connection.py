@@ -303,11 +303,15 @@ class Connection:
         house.connections.discard(self)
         self._part()
         house.metrics.connections -= 1
-        reason = (self.hangup or close.RESTART).reason
-        house.metrics.closed[reason] += 1
+        hangup = self.hangup or close.RESTART
+        house.metrics.closed[hangup.reason] += 1
         house.metrics.shed += self.outbox.shed
         self.outbox.retire()
-        _log.debug("connection_closed", connection=self.number, reason=reason)
+        who = {"connection": self.number, "user": self.user and self.user.user_id}
+        if hangup.code in _EXPECTED:
+            _log.debug("connection_closed", kind=hangup.reason, **who)
+        else:
+            house.incidents.note("connection_closed", hangup.reason, code=hangup.code, **who)
 
     def _part(self) -> None:
         """Be gone for everybody else, for good.
@@ -319,3 +323,7 @@ class Connection:
             self._parted = True
             self._house.forget(self)
             self.pause()
+
+
+_EXPECTED = frozenset({close.SILENT, close.RESTART.code})
+"""Close codes of ends that are nobody's fault; all others are worth a line in the log."""

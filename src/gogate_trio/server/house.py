@@ -13,6 +13,7 @@ from gogate_trio.config import Settings
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol.handshake import Head
+from gogate_trio.server.incidents import Incidents
 from gogate_trio.state.admission import Admission, Ticket
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.throttle import Throttle
@@ -33,6 +34,7 @@ class House:
     throttle: Throttle
     calls: Calls
     metrics: Metrics
+    incidents: Incidents = attrs.field(factory=Incidents)
     busy: set[Outbox] = attrs.field(factory=set)
     """The outboxes that nobody may write past."""
     connections: set[Connection] = attrs.field(factory=set)

@@ -23,6 +23,8 @@ from gogate_trio.log import get_logger
 from gogate_trio.protocol.forwarded import client_address, is_within
 from gogate_trio.protocol.handshake import (
     FORBIDDEN,
+    NOT_ALLOWED,
+    NOT_FOUND,
     TIMED_OUT,
     UNAVAILABLE,
     Head,
@@ -43,6 +45,9 @@ from gogate_trio.state.admission import Full, Ticket
 _log = get_logger(__name__)
 
 WEBSOCKET_PATH: Final = b"/ws"
+
+_HARMLESS: Final = frozenset({NOT_FOUND, NOT_ALLOWED})
+"""Refusals not worth a line in the log: somebody looked for a page."""
 
 Read = tuple[Head, bytes] | Status | None
 """The head and what came behind it; why it is refused; or None: there is nobody to answer."""
@@ -95,7 +100,7 @@ class Server:
 
     async def _turn_away(self, wire: Wire, full: Full) -> None:
         """Answer pages, and say 503 to WebSockets; not to everybody at once."""
-        self._house.metrics.turned_away[full.value] += 1
+        self._note_full(full, wire.peer)
         if self._turning_away >= REFUSALS_AT_ONCE:
             return
         self._turning_away += 1
@@ -149,8 +154,12 @@ class Server:
         full = self._house.admission.count_under(ticket, address, trio.current_time())
         if full is None:
             return None
-        self._house.metrics.turned_away[full.value] += 1
+        self._note_full(full, address)
         return UNAVAILABLE
+
+    def _note_full(self, full: Full, address: str) -> None:
+        self._house.metrics.turned_away[full.value] += 1
+        self._house.incidents.note("turned_away", full.value, peer=address)
 
     async def _read(self, wire: Wire, within: float) -> tuple[Wire | TlsWire, Read]:
         """Read the head, in TLS where that is spoken; and the stream on which to answer it."""
@@ -188,6 +197,8 @@ class Server:
     ) -> None:
         if isinstance(answer, Status):
             self._house.metrics.refused[answer.code] += 1
+            if answer not in _HARMLESS:
+                self._house.incidents.note("request_refused", str(answer.code), peer=stream.peer)
         with trio.move_on_after(LINGER_SECONDS):
             try:
                 await stream.send_all(render(answer, with_body=with_body))

@@ -25,6 +25,11 @@ class TlsWire(trio.abc.HalfCloseableStream):
         self._tls = trio.SSLStream(self._valve, context, server_side=True, https_compatible=True)
         self._ended = False
 
+    @property
+    def peer(self) -> str:
+        """The other side's address."""
+        return self._wire.peer
+
     async def do_handshake(self) -> None:
         """Shake hands. Raises ``trio.BrokenResourceError``; cancelled, the stream is of no use."""
         await self._tls.do_handshake()
