@@ -104,6 +104,7 @@ async def test_who_waits_past_its_deadline_has_sent_nothing(autojump_clock):
     # A task of its own: a slot belongs to a task.
     async with trio.open_nursery() as callers:
         callers.start_soon(call)
+        await trio.sleep(3)
 
     assert type(refused[0]) is BackendUnavailable
     assert autojump_clock.current_time() == began + 3

@@ -31,4 +31,5 @@ async def test_a_thousand_hostile_connections_leave_nothing_behind(fake, tmp_pat
             assert memory_of(gateway.pid) - memory < 16 * MEBIBYTE
             await client.say("send_message", chat_id=2, text="after")
             assert (await client.event("new_message"))["text"] == "after"
-        assert gateway.events() == ["serving"]
+        refusals = {"connection_closed", "request_refused", "turned_away"}
+        assert set(gateway.events()) <= {"serving", *refusals}
