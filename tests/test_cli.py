@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -97,6 +98,17 @@ def test_config_prints_what_documents_need(gogate):
     """The example file and the table come out without any settings being there."""
     assert gogate("config", "--as", "env").stdout == env_example()
     assert gogate("config", "--as", "markdown").stdout == f"{settings_table()}\n"
+
+
+def test_config_prints_what_programs_need(gogate):
+    """The settings in force as JSON: each with its value and where it came from, no secret."""
+    done = gogate("config", "--as", "json", PORT="8123", INTERNAL_API_KEY=KEY)
+
+    settings = {each["name"]: each for each in json.loads(done.stdout)}
+    assert settings["PORT"] == {"name": "PORT", "text": "8123", "source": "environment"}
+    assert settings["HOST"]["source"] == "default"
+    assert settings["INTERNAL_API_KEY"]["text"] == "***"
+    assert KEY not in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [("config",), ("check", "--offline")])

@@ -145,12 +145,12 @@ def check(*, offline: Annotated[bool, Parameter(negative="")] = False) -> int:
 
 @app.command
 def config(
-    *, as_: Annotated[Literal["table", "env", "markdown"], Parameter("--as")] = "table"
+    *, as_: Annotated[Literal["table", "json", "env", "markdown"], Parameter("--as")] = "table"
 ) -> None:
     """Show the settings in force and where each comes from; secrets as ***.
 
     Args:
-        as_: table: what is in force here. env: an example of a .env file. markdown: all
+        as_: table, json: what is in force here. env: an example of a .env file. markdown: all
             settings with their defaults, for documents.
     """
     from gogate_trio.config import Settings, effective_settings, env_example, settings_table
@@ -163,6 +163,11 @@ def config(
         sys.stdout.write(f"{settings_table()}\n")
         return
     effective = effective_settings(Settings.load(os.environ, DOTENV))
+    if as_ == "json":
+        from cattrs.preconf.json import make_converter
+
+        sys.stdout.write(f"{make_converter().dumps(effective, indent=2)}\n")
+        return
     rows = [(one.name, one.text, one.source.value) for one in effective]
     show_table(("setting", "value", "source"), rows)
 
