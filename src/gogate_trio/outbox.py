@@ -80,7 +80,7 @@ class Outbox:
         """Opened with the first bytes that have to wait, or by the writer."""
         self.start_writer: Callable[[], None] | None = None
         """Called when bytes wait for the first time. Most clients never fall behind; they cost
-        neither a channel nor a writer's task (5 kB)."""
+        neither a channel nor a writer's task."""
         self._frames = 0
         self._bytes = 0
         self._room: trio.Event | None = None
