@@ -31,6 +31,8 @@ async def test_a_stranger_leaves_no_trace(fake, logged, stranger):
             assert await settles(lambda: holding().is_at_most(before))
         assert node.metrics.connections == 2
         assert node.metrics.bugs == 0
+        told = {entry["event"] for entry in logged if entry["log_level"] != "debug"}
+        assert told <= {"serving", "connection_closed", "request_refused", "turned_away"}
         assert {entry["log_level"] for entry in logged} <= {"debug", "info"}
 
 
@@ -50,6 +52,8 @@ async def test_a_patient_stranger_leaves_no_trace(fake, logged, stranger, rates)
 
         assert node.metrics.connections == 2
         assert node.metrics.bugs == 0
+        told = {entry["event"] for entry in logged if entry["log_level"] != "debug"}
+        assert told <= {"serving", "connection_closed", "request_refused", "turned_away"}
         assert {entry["log_level"] for entry in logged} <= {"debug", "info"}
         assert chat.slowest < 5
 
