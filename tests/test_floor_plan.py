@@ -23,7 +23,10 @@ FLOORS = [
     ("adapters", ["backend", "broker"]),
     (
         "house",
-        ["hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper", "router"],
+        [
+            *("hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
+            *("router", "control"),
+        ],
     ),
     ("server", ["server", "internal"]),
     ("roof", ["assembly", "app"]),

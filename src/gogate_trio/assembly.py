@@ -11,6 +11,7 @@ from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.caller import Joined, Outcome
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
+from gogate_trio.control import Control
 from gogate_trio.hub import Hub
 from gogate_trio.internal.dials import Dials
 from gogate_trio.keeper import Keeper
@@ -21,6 +22,7 @@ from gogate_trio.publisher import Publisher
 from gogate_trio.resume import Reception
 from gogate_trio.router import Router
 from gogate_trio.server.capacity import find_caps
+from gogate_trio.server.connection import Connection
 from gogate_trio.server.house import House
 from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
@@ -52,7 +54,6 @@ def assemble(
     window = Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
     history = History(new_epoch(), window)
     hub = Hub(directory, history, metrics, busy)
-    broker = MemoryBroker(hub, metrics)
     membership = MembershipCache(
         backend, supervisor, ttl=settings.membership.ttl, stale=settings.membership.stale
     )
@@ -60,6 +61,9 @@ def assemble(
     sessions = Sessions[Outcome, Joined](settings.resume.window)
     reception = Reception(history, sessions, membership, metrics)
     keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
+    connections = set[Connection]()
+    control = Control(connections, membership, keeper, metrics)
+    broker = MemoryBroker(hub, control.obey, metrics)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
     router = Router(backend, publisher, typists, keeper, throttle, metrics)
@@ -72,6 +76,7 @@ def assemble(
         Calls(supervisor, metrics),
         metrics,
         busy=busy,
+        connections=connections,
         greet=keeper.greet,
         forget=keeper.forget,
     )

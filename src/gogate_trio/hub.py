@@ -84,9 +84,9 @@ class Hub:
         self._unsettled += 1
         return True
 
-    def begin_epoch(self, epoch: str) -> None:
+    def begin_epoch(self, epoch: str, head: int | None = None) -> None:
         """Forget the history, and tell everybody who can resume to fetch anew."""
-        self._history.begin(epoch, self._history.head)
+        self._history.begin(epoch, self._history.head if head is None else head)
         resync = text_frame(encode_event(Resync(str(self._history.position))))
         # A copy: who is hung up on by the offer leaves the directory.
         for outbox in tuple(self._directory.everybody()):

@@ -73,7 +73,7 @@ def node():
     history = History("epoch", Window(seconds=60, events=1000, size=1 << 20))
     busy: set[Outbox] = set()
     hub = Hub(directory, history, metrics, busy)
-    return Node(hub, MemoryBroker(hub, metrics), directory, history, metrics, busy)
+    return Node(hub, MemoryBroker(hub, lambda _: None, metrics), directory, history, metrics, busy)
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ async def node(nursery):
     history = History("epoch", Window(seconds=60, events=1000, size=1 << 20))
     busy: set[Outbox] = set()
     hub = Hub(directory, history, metrics, busy)
-    broker, calls = MemoryBroker(hub, metrics), Calls(nursery, metrics)
+    broker, calls = MemoryBroker(hub, lambda _: None, metrics), Calls(nursery, metrics)
     membership = MembershipCache(backend, nursery, ttl=TTL, stale=STALE)
     throttle = Throttle(dict.fromkeys(COMMANDS))
     reception = Reception(history, Sessions[Outcome, Joined](60), membership, metrics)

@@ -125,7 +125,7 @@ async def run_gateway(
         directory, throttle = Directory[Outbox](), Throttle(dict.fromkeys(COMMANDS))
         busy: set[Outbox] = set()
         hub = Hub(directory, history, metrics, busy)
-        calls, broker = Calls(supervisor, metrics), MemoryBroker(hub, metrics)
+        calls, broker = Calls(supervisor, metrics), MemoryBroker(hub, lambda _: None, metrics)
         membership = MembershipCache(backend, supervisor, ttl=5.0, stale=15.0)
         sessions = Sessions[Outcome, Joined](resume.window)
         reception = Reception(history, sessions, membership, metrics)

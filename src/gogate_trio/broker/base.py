@@ -10,7 +10,7 @@ connected gets it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -39,14 +39,49 @@ class Publication:
     """When the command behind it was read: trio's clock, seconds; None when nobody noted it."""
 
 
+@attrs.frozen
+class Disconnect:
+    """Hang up on all connections of a user."""
+
+    user_id: UserId
+    code: int
+    """The close code."""
+    reason: str
+    """At most 123 bytes of UTF-8."""
+
+
+@attrs.frozen
+class Revalidate:
+    """Have the backend asked at once whether a user's tokens are still good."""
+
+    user_id: UserId
+
+
+@attrs.frozen
+class ForgetMembers:
+    """Forget who is in a chat: it has changed."""
+
+    chat_id: ChatId
+
+
+Instruction = Disconnect | Revalidate | ForgetMembers
+"""What every node is to do once, in its place among the durable publications."""
+
+Obey = Callable[[Instruction], None]
+"""Does what an instruction says, on one node. Must not block and raises nothing."""
+
+
 class Receiver(Protocol):
     """Where a broker puts what comes out: the hub."""
 
     async def accept(self, publication: Publication) -> None:
         """Take a publication, in order, waiting for room."""
 
-    def begin_epoch(self, epoch: str) -> None:
-        """What comes from now on is of another epoch; what was before cannot be resumed from."""
+    def begin_epoch(self, epoch: str, head: int | None = None) -> None:
+        """What comes from now on is of this epoch, and above ``head`` (None: where it is).
+
+        What was before cannot be resumed from; everybody who could is told to fetch anew.
+        """
 
     def accept_nowait(self, publication: Publication) -> bool:
         """Take a publication if there is room; say whether."""
@@ -57,6 +92,9 @@ class Broker(Protocol):
 
     async def publish(self, publication: Publication) -> None:
         """Publish; returns when the order is settled. Waits while the hub is overloaded."""
+
+    async def instruct(self, instruction: Instruction) -> None:
+        """Have every node do something, this one too; returns when its place is settled."""
 
     def declare_gap(self) -> None:
         """Say that something durable was lost: a new epoch begins, positions so far are void."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gogate_trio.broker.base import Publication, Receiver
+from gogate_trio.broker.base import Instruction, Obey, Publication, Receiver
 from gogate_trio.metrics import Metrics
 from gogate_trio.state.history import new_epoch
 
@@ -10,8 +10,9 @@ from gogate_trio.state.history import new_epoch
 class MemoryBroker:
     """A ``Broker`` for one node. The order of ``publish`` is the total order."""
 
-    def __init__(self, receiver: Receiver, metrics: Metrics) -> None:
+    def __init__(self, receiver: Receiver, obey: Obey, metrics: Metrics) -> None:
         self._receiver = receiver
+        self._obey = obey
         self._metrics = metrics
         self._offset = 0
 
@@ -21,6 +22,10 @@ class MemoryBroker:
         self._offset += 1
         publication.offset = self._offset
         await self._receiver.accept(publication)
+
+    async def instruct(self, instruction: Instruction) -> None:
+        """Do it."""
+        self._obey(instruction)
 
     def declare_gap(self) -> None:
         """Begin another epoch."""
