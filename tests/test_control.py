@@ -79,9 +79,9 @@ async def test_forget_members_drops_the_list_of_one_chat(control, noted):
     assert noted.forgotten == [7]
 
 
-async def test_a_bug_in_an_instruction_is_counted_and_ends_nothing(control, noted):
+async def test_a_bug_in_an_instruction_is_counted_and_ends_nothing(crowd):
     """The broker goes on."""
-    noted.invalidate = None
+    control = Control(set(crowd), None, None, Metrics())
 
     control.obey(ForgetMembers(7))
 
