@@ -11,7 +11,7 @@ from gogate_trio.protocol.handshake import (
     BAD_REQUEST,
     BODY_REFUSED,
     HEAD_TOO_BIG,
-    NOT_ALLOWED,
+    ONLY_GET,
     UPGRADE_REQUIRED,
     Head,
     fault_of_head,
@@ -56,8 +56,9 @@ def test_what_browsers_and_libraries_send_is_welcome(headers):
 
 @pytest.mark.parametrize("method", [b"POST", b"HEAD", b"OPTIONS", b"get"])
 def test_only_get_upgrades(method):
-    """405 names what is allowed."""
-    assert fault_of_upgrade(head(method=method)) is NOT_ALLOWED
+    """405 names what is allowed: HEAD, which pages answer, is not."""
+    assert fault_of_upgrade(head(method=method)) is ONLY_GET
+    assert ONLY_GET.headers == (("Allow", "GET"),)
 
 
 @pytest.mark.parametrize(

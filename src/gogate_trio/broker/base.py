@@ -35,6 +35,8 @@ class Publication:
     """Whose members may see it later on, too; None when it is for its audience alone."""
     offset: int = 0
     """Its place among the durable publications of the broker's epoch; the broker sets it."""
+    trace: str | None = None
+    """The trace it belongs to, as a ``traceparent``; None when nobody traces it."""
     since: float | None = None
     """When the command behind it was read: trio's clock, seconds; None when nobody noted it."""
 

@@ -59,6 +59,9 @@ NOT_FOUND: Final = Status(404, "Not Found", "There is nothing here. The WebSocke
 NOT_ALLOWED: Final = Status(
     405, "Method Not Allowed", "Only GET and HEAD work here.", (("Allow", "GET, HEAD"),)
 )
+ONLY_GET: Final = Status(
+    405, "Method Not Allowed", "A WebSocket begins with GET.", (("Allow", "GET"),)
+)
 BODY_REFUSED: Final = Status(413, "Content Too Large", "This server takes no request bodies.")
 UPGRADE_REQUIRED: Final = Status(
     426,
@@ -89,7 +92,7 @@ def fault_of_head(head: Head, *, most_headers: int) -> Status | None:
 def fault_of_upgrade(head: Head) -> Status | None:
     """Why a request for the WebSocket's path may not become one."""
     if head.method != b"GET":
-        return NOT_ALLOWED
+        return ONLY_GET
     if b"websocket" not in head.tokens(b"upgrade"):
         return UPGRADE_REQUIRED
     if head.http_version != b"1.1" or b"upgrade" not in head.tokens(b"connection"):

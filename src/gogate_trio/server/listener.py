@@ -25,6 +25,7 @@ from gogate_trio.protocol.handshake import (
     FORBIDDEN,
     NOT_ALLOWED,
     NOT_FOUND,
+    ONLY_GET,
     TIMED_OUT,
     UNAVAILABLE,
     Head,
@@ -46,7 +47,7 @@ _log = get_logger(__name__)
 
 WEBSOCKET_PATH: Final = b"/ws"
 
-_HARMLESS: Final = frozenset({NOT_FOUND, NOT_ALLOWED})
+_HARMLESS: Final = frozenset({NOT_FOUND, NOT_ALLOWED, ONLY_GET})
 """Refusals not worth a line in the log: somebody looked for a page."""
 
 Read = tuple[Head, bytes] | Status | None
