@@ -25,7 +25,7 @@ FLOORS = [
         "house",
         [
             *("hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
-            *("router", "control"),
+            *("router", "control", "roster"),
         ],
     ),
     ("server", ["server", "internal"]),

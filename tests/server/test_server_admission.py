@@ -11,9 +11,10 @@ from trio.testing import MockClock
 from fakes.clients import CLOSE, open_client
 from fakes.leaks import settles
 from fakes.node import open_node, undisturbed_chat, within
+from fakes.resuming import come, come_back
 from fakes.strangers import SLOW_STRANGERS, STRANGERS
 from fakes.visitors import connect, is_healthy, status_of, visit
-from gogate_trio.config import AdmissionSettings
+from gogate_trio.config import AdmissionSettings, MembershipSettings
 from gogate_trio.config.allowances import NetworkKind
 from gogate_trio.server import capacity, listener
 from gogate_trio.state.ratelimit import Rate
@@ -233,6 +234,32 @@ async def test_the_cap_of_a_user_holds_when_many_come_at_once(fake):
 
             assert await settles(lambda: node.metrics.connections == 3)
         assert node.metrics.closed["too many connections"] == 17
+
+
+async def test_who_is_still_being_told_what_it_missed_counts(fake):
+    """A connection counts from its proof on, not only once it has caught up with the chat."""
+    async with (
+        open_node(
+            fake,
+            admission=caps(per_user=1, user_policy="oldest"),
+            membership=MembershipSettings(ttl=0.0, stale=0.0),
+        ) as node,
+        open_client(node.port, fake.token(2)) as writer,
+    ):
+        with within():
+            async with open_client(node.port) as client:
+                place = await come(client, fake.token(1))
+            assert await settles(lambda: node.metrics.connections == 1)
+            await writer.say("send_message", chat_id=2, text="missed")
+            await writer.event("new_message")
+            gate = fake.hold("members")
+            async with open_client(node.port) as back, open_client(node.port) as newest:
+                assert (await come_back(back, fake.token(1), place))["recovered"]
+                await newest.say("auth", token=fake.token(1))
+
+                assert (await newest.event("error"))["code"] == "TOO_MANY_CONNECTIONS"
+                gate.set()
+                assert (await back.event("new_message"))["text"] == "missed"
 
 
 async def test_a_fresh_token_does_not_count_as_another_connection(fake):

@@ -102,7 +102,7 @@ class Connection:
         """It is this user from now on; False when it is leaving or one too many."""
         if self.hangup is not None:
             return False
-        if self.user is None and not self._has_room_for(user):
+        if self.user is None and not self._house.roster.admit(self, user.user_id):
             self.hang_up(close.TOO_MANY_CONNECTIONS)
             return False
         self.token = token
@@ -128,17 +128,6 @@ class Connection:
         if self._listed and self.user is not None:
             self._listed = False
             self._house.directory.leave(self.user.user_id, self.outbox)
-
-    def _has_room_for(self, user: User) -> bool:
-        """Whether one more connection of a user may stay; makes room where that is the policy."""
-        settings = self._house.settings.admission
-        others = self._house.directory.of(user.user_id)
-        if not settings.per_user or len(others) < settings.per_user:
-            return True
-        if settings.user_policy == "oldest":
-            return False
-        others[0].hang_up(close.TOO_MANY_CONNECTIONS)
-        return True
 
     def hang_up(self, hangup: Hangup) -> None:
         """End the connection. The first reason counts; later ones change nothing."""
@@ -323,6 +312,8 @@ class Connection:
             self._parted = True
             self._house.forget(self)
             self.pause()
+            if self.user is not None:
+                self._house.roster.leave(self, self.user.user_id)
 
 
 _EXPECTED = frozenset({close.SILENT, close.RESTART.code})

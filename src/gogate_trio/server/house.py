@@ -13,6 +13,7 @@ from gogate_trio.config import Settings
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol.handshake import Head
+from gogate_trio.roster import Roster
 from gogate_trio.server.incidents import Incidents
 from gogate_trio.state.admission import Admission, Ticket
 from gogate_trio.state.directory import Directory
@@ -44,6 +45,7 @@ class House:
     """What to do with a new connection and the head of its upgrade. Must not block."""
     forget: Callable[[Connection], None] = lambda _connection: None
     """What to do with one that is gone."""
+    roster: Roster = attrs.Factory(lambda house: Roster(house.settings.admission), takes_self=True)
 
 
 @attrs.frozen
