@@ -99,6 +99,11 @@ def test_every_variable_reaches_its_attribute():
         "MEMBERSHIP_TTL": "1",
         "MEMBERSHIP_STALE": "2m",
         "REUSE_PORT": "true",
+        "REDIS_URL": "redis://gogate:secret@[::1]:7000/3",
+        "REDIS_CA": "authority.pem",
+        "REDIS_PREFIX": "chat-2",
+        "REDIS_TIMEOUT": "250ms",
+        "NODE_NAME": "east-1",
         "INTERNAL_HOST": "::1",
         "INTERNAL_PORT": "9090",
         "DRAIN_TIMEOUT": "30",
@@ -116,7 +121,8 @@ def test_every_variable_reaches_its_attribute():
         assert different == ({name, *also} if name != "INTERNAL_API_KEY" else set())
         assert changed != load()
 
-    assert samples.keys() | {"INTERNAL_API_KEY_FILE"} == before.keys()  # see test_config_keyfile
+    assert samples.keys() | {"INTERNAL_API_KEY_FILE", "REDIS_URL_FILE"} == before.keys()
+    # for those two see test_config_keyfile
     assert len(before) == len(list(entries(Settings)))
 
 

@@ -20,7 +20,7 @@ FLOORS = [
     ("protocol", ["protocol"]),
     ("state", ["state"]),
     ("edges", ["config", "log", "metrics", "outbox", "systemd"]),
-    ("adapters", ["backend", "broker"]),
+    ("adapters", ["backend", "broker", "cluster"]),
     (
         "house",
         [

@@ -1,6 +1,7 @@
 """One tree of exceptions, by whose fault it is.
 
 - ``BackendError``: the backend is wrong, away, or said no.
+- ``ClusterUnavailable``: Redis is away, or does not do what it is asked.
 - ``OperatorError``: the settings or the machine are wrong.
 
 A client's fault is no exception: it is a value (``protocol.refusals.Refusal``) that is
@@ -51,6 +52,15 @@ class OutcomeUnknown(BackendError):
 
     def __init__(self) -> None:
         super().__init__("backend did not answer")
+
+
+class ClusterUnavailable(GoGateError):
+    """Redis did not do what it was asked within its deadline. What was asked may have happened."""
+
+    def __init__(self, reason: str) -> None:
+        """``reason``: a word or two of ours, or the word Redis's own error begins with."""
+        super().__init__(f"redis: {reason}")
+        self.reason = reason
 
 
 class OperatorError(GoGateError):

@@ -11,6 +11,8 @@ ChatId = NewType("ChatId", int)
 MessageId = NewType("MessageId", int)
 ConnectionId = NewType("ConnectionId", int)
 """Counts up from 1 in one process: names a connection in the log."""
+NodeId = NewType("NodeId", str)
+"""Names one life of one node's process among all nodes: 16 random hexadecimal digits."""
 
 MAX_ID: Final = 2**63 - 1
 """The largest id: what a PostgreSQL ``bigint`` and a Go ``int64`` hold."""

@@ -240,3 +240,12 @@ JOINED_BYTES: Final = 65536
 
 JOINED_FRAMES: Final = 64
 """events in such a write: a quarter of an outbox, so that a burst alone never fills one."""
+
+# ── Redis ────────────────────────────────────────────────────────────────────
+
+REDIS_CALLS: Final = 8
+"""calls to Redis at once, each on a connection of its own. Publications are joined into one
+call at a time; the others are a few a second."""
+
+REDIS_REPLY_BYTES: Final = 64 * 1024 * 1024
+"""bytes of one reply of Redis. The largest we ask for is a part of the stream, a few MiB."""

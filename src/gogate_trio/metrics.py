@@ -60,6 +60,16 @@ class Histogram:
 
 
 @attrs.define(eq=False)
+class RedisCounts:
+    """What one node counts of its Redis."""
+
+    connects: int = 0
+    """connections opened"""
+    outages: int = 0
+    """times it went away"""
+
+
+@attrs.define(eq=False)
 class Metrics:
     """The counters of one node. Everything only ever counts up, but for ``connections``."""
 
@@ -110,6 +120,8 @@ class Metrics:
     """seconds from reading a command to having offered its event to everybody who is here"""
     lag: Histogram = attrs.field(factory=lambda: Histogram(LAG_BOUNDS))
     """seconds by which the event loop was late"""
+
+    redis: RedisCounts = attrs.field(factory=RedisCounts)
 
     def observe_call(self, endpoint: str, outcome: str, seconds: float) -> None:
         """Take note of a call to the backend: which, how it ended, how long it took."""

@@ -11,7 +11,7 @@ import re
 KEY = "canary-of-the-internal-key"
 """The internal key the fake backends want."""
 
-KEYS = (KEY, "correct-horse-battery-staple", "a-key-of-the-tests")
+KEYS = (KEY, "correct-horse-battery-staple", "a-key-of-the-tests", "a-password-for-redis")
 """Every internal key of the tests."""
 
 MARKS = re.compile("|".join([*map(re.escape, KEYS), r"\btoken-[0-9]+\b"]).encode())

@@ -4,6 +4,7 @@
 - ``backend``: the part of the tree about the way to the backend.
 - ``protection``: the part of the tree that keeps the gateway standing.
 - ``tokens``: the part about who a client is, and for how long.
+- ``cluster``: the part about Redis and the other nodes; ``redis``: its address.
 - ``internal``: the part about the port for the operator's machines.
 - ``declare``: how such a line is written, and how the tree is walked.
 - ``kinds``, ``addresses``, ``allowances``, ``secret``: from an operator's text to a checked
@@ -17,6 +18,7 @@ Nothing else in the program reads the environment. Nothing here logs.
 """
 
 from gogate_trio.config.backend import BackendSettings, Dialect, Transport
+from gogate_trio.config.cluster import ClusterSettings
 from gogate_trio.config.declare import Source
 from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.internal import InternalSettings
@@ -29,6 +31,7 @@ from gogate_trio.config.printing import (
 )
 from gogate_trio.config.problems import ConfigError, Problem
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
+from gogate_trio.config.redis import RedisAddress
 from gogate_trio.config.secret import Secret
 from gogate_trio.config.settings import (
     DrainSettings,
@@ -47,6 +50,7 @@ __all__ = [
     "AdmissionSettings",
     "AuthSettings",
     "BackendSettings",
+    "ClusterSettings",
     "ConfigError",
     "Dialect",
     "DrainSettings",
@@ -60,6 +64,7 @@ __all__ = [
     "OriginSettings",
     "Problem",
     "RateSettings",
+    "RedisAddress",
     "ResumeSettings",
     "Secret",
     "Settings",

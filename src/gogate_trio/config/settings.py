@@ -13,6 +13,7 @@ import attrs
 
 from gogate_trio.config.addresses import Host
 from gogate_trio.config.backend import BackendSettings
+from gogate_trio.config.cluster import ClusterSettings
 from gogate_trio.config.declare import Source, build, entries, group, setting
 from gogate_trio.config.delivery import ResumeSettings
 from gogate_trio.config.internal import InternalSettings
@@ -219,6 +220,7 @@ KEY_FILES: Final = (
         setting="INTERNAL_API_KEY_FILE",
         credential="internal_api_key",
     ),
+    KeyFile(secret="REDIS_URL", setting="REDIS_URL_FILE", credential="redis_url"),  # noqa: S106  # its name
 )
 """Secrets that may stand in a file."""
 
@@ -237,6 +239,7 @@ class Settings:
     rates: RateSettings = group(RateSettings)
     membership: MembershipSettings = group(MembershipSettings)
     resume: ResumeSettings = group(ResumeSettings)
+    cluster: ClusterSettings = group(ClusterSettings)
     internal: InternalSettings = group(InternalSettings)
     drain: DrainSettings = group(DrainSettings)
     log: LogSettings = group(LogSettings)

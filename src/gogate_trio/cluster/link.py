@@ -1,0 +1,195 @@
+"""One node's way to Redis: calls under a deadline, and whether Redis is there.
+
+A call takes a connection that is idle, or opens one; so nothing runs while nothing is asked,
+and a Redis that comes back is found by the next call. What blocks or listens gets a
+connection of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import attrs
+import trio
+from coredis.exceptions import NoScriptError, RedisError
+
+from gogate_trio.cluster.dialling import Dialler, tls_context
+from gogate_trio.cluster.wire import Reply, Wire, Word
+from gogate_trio.config import ClusterSettings
+from gogate_trio.errors import ClusterUnavailable
+from gogate_trio.ids import NodeId
+from gogate_trio.limits import REDIS_CALLS
+from gogate_trio.log import get_logger
+from gogate_trio.metrics import RedisCounts
+
+_log = get_logger(__name__)
+
+_NAME_CHARACTERS: Final = 64
+
+
+@attrs.frozen
+class Script:
+    """A Lua script that Redis runs as one step."""
+
+    text: str
+    digest: str = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "digest", digest)
+
+
+class Link:
+    """Calls to one Redis. Make it by ``open_link``; it serves one node."""
+
+    def __init__(self, settings: ClusterSettings, dialler: Dialler, counts: RedisCounts) -> None:
+        self._settings = settings
+        self._dialler = dialler
+        self._counts = counts
+        self._idle: list[Wire] = []
+        self._places = trio.CapacityLimiter(REDIS_CALLS)
+        self._away_since: float | None = None
+        self.node = NodeId(secrets.token_hex(8))
+        """This life of this node."""
+        self.name = name_of(settings)
+        """What the operator calls the node; not unique."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether Redis did the last thing it was asked; true before the first."""
+        return self._away_since is None
+
+    @property
+    def timeout(self) -> float:
+        """The seconds a call may take."""
+        return self._settings.timeout
+
+    def key(self, name: str) -> bytes:
+        """Return a key of this gateway's. All lie in one slot of a cluster."""
+        return f"{{{self._settings.prefix}}}:{name}".encode()
+
+    async def call(self, *words: Word) -> Reply:
+        """Have Redis do one command; raises ``ClusterUnavailable`` when that fails.
+
+        Whether it was done is unknown then. Takes REDIS_TIMEOUT at most, connecting included.
+        """
+        try:
+            with trio.fail_after(self.timeout):
+                async with self._places:
+                    return await self._ask(words)
+        except trio.TooSlowError as error:
+            self._note_away("no answer in time")
+            raise ClusterUnavailable("no answer in time") from error
+
+    async def run(self, script: Script, keys: Sequence[bytes], *args: Word) -> Reply:
+        """Have Redis run a script; otherwise like ``call``, with twice the time."""
+        words = (len(keys), *keys, *args)
+        try:
+            return await self.call(b"EVALSHA", script.digest, *words)
+        except ClusterUnavailable as error:
+            # Redis knew no such script: it has been restarted, and has done nothing.
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+        return await self.call(b"EVAL", script.text, *words)
+
+    @asynccontextmanager
+    async def wire(self) -> AsyncIterator[Wire]:
+        """Open a connection for the block alone: for what blocks or listens.
+
+        Raises ``ClusterUnavailable`` when there is none within REDIS_TIMEOUT; what fails in the
+        block is noted, too.
+        """
+        wire = None
+        try:
+            try:
+                with trio.fail_after(self.timeout):
+                    wire = await self._dial()
+            except trio.TooSlowError as error:
+                raise ClusterUnavailable("no answer in time") from error
+            yield wire
+        except ClusterUnavailable as error:
+            self._note_away(error.reason)
+            raise
+        finally:
+            if wire is not None:
+                wire.close()
+
+    def close(self) -> None:
+        """Let go of all idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _ask(self, words: tuple[Word, ...]) -> Reply:
+        wire = self._take() or await self._dial()
+        try:
+            reply = await wire.ask(*words)
+        except NoScriptError as error:
+            self._idle.append(wire)
+            raise ClusterUnavailable("no such script") from error
+        except RedisError as error:
+            # Closed, so that the next call looks for the master anew, if it was one's lack.
+            wire.close()
+            self._note_away(type(error).__name__)
+            raise ClusterUnavailable(type(error).__name__) from error
+        except ClusterUnavailable as error:
+            self._note_away(error.reason)
+            raise
+        self._idle.append(wire)
+        self._note_back()
+        return reply
+
+    def _take(self) -> Wire | None:
+        """Return the connection used last that still stands."""
+        while self._idle:
+            wire = self._idle.pop()
+            if not wire.is_stale:
+                return wire
+            wire.close()
+        return None
+
+    async def _dial(self) -> Wire:
+        wire = await self._dialler.dial()
+        self._counts.connects += 1
+        return wire
+
+    def _note_away(self, reason: str) -> None:
+        """Log an outage once; Redis's own words stay out of the log, they quote commands."""
+        if self._away_since is None:
+            self._away_since = trio.current_time()
+            self._counts.outages += 1
+            _log.warning("redis_away", at=self._dialler.address.place, reason=reason)
+
+    def _note_back(self) -> None:
+        if self._away_since is not None:
+            seconds = round(trio.current_time() - self._away_since, 3)
+            self._away_since = None
+            _log.info("redis_back", at=self._dialler.address.place, seconds=seconds)
+
+
+@asynccontextmanager
+async def open_link(settings: ClusterSettings, counts: RedisCounts) -> AsyncIterator[Link]:
+    """Provide a node's link for the block; it connects with its first call.
+
+    Raises ``OperatorError`` when the settings cannot work.
+    """
+    if settings.redis is None:
+        raise ValueError("without REDIS_URL there is nothing to link to")
+    dialler = Dialler(settings.redis, f"gogate-{name_of(settings)}", tls_context(settings))
+    link = Link(settings, dialler, counts)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def name_of(settings: ClusterSettings) -> str:
+    """Return what this node is called: NODE_NAME, or the name of the machine."""
+    if settings.node:
+        return settings.node
+    machine = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
+    return machine.encode("ascii", "replace").decode()[:_NAME_CHARACTERS] or "node"
