@@ -136,6 +136,10 @@ MET: Final = {
         "1012 at the end of a call that hangs",
         "server/test_draining.py::test_a_backend_that_hangs_does_not_hang_the_drain",
     ),
+    "DRAIN_SPREAD": Row(
+        "1012 with `retry=`, earlier or later than others",
+        "server/test_spread.py::test_clients_leave_at_an_even_pace_and_in_no_order",
+    ),
     # ── what a client may say ────────────────────────────────────────────────
     "TOKEN_BYTES": Row("error `INVALID_AUTH`", INPUT),
     "EMOJI_CHARACTERS": Row("error `INVALID_REACTION`", INPUT),
@@ -247,6 +251,11 @@ MET: Final = {
         "reactions and read marks of older messages reach their author alone",
         "server/test_limits_seen.py::test_the_chats_of_so_many_messages_are_known",
     ),
+    # ── the end of a node ────────────────────────────────────────────────────
+    "RECONNECT_SECONDS": Row(
+        "`retry=` in the reason of 1012, and `reconnect` before it, if it asked for notices",
+        "server/test_spread.py::test_they_come_back_at_that_pace_to_an_open_door",
+    ),
     # ── the life of a token ──────────────────────────────────────────────────
     "TOKEN_NOTICE_SECONDS": Row(
         "`auth_expiring`, if it asked for notices",
@@ -264,6 +273,8 @@ MET: Final = {
 """What a client can meet."""
 
 INSIDE: Final = {
+    "DRAIN_PER_SECOND": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
+    "DRAIN_SPREAD_SECONDS": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "BREAKER_WINDOW_SECONDS": "state/test_breaker.py::test_what_ended_long_ago_is_forgotten",
     "BREAKER_CALLS": "state/test_breaker.py::test_ten_failures_open_it_and_nine_do_not",
     "BREAKER_FAILED_SHARE": "state/test_breaker.py::test_it_opens_at_four_failures_of_five",

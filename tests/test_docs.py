@@ -147,7 +147,7 @@ def test_every_error_is_documented():
 def test_every_end_of_a_connection_is_documented():
     """The table of close codes has each code a client can be told, with its reason."""
     told = [(int(row[0]), row[1]) for row in rows("closes")]
-    ends = [*values_of(close, close.Hangup), close.backend_away(2.0)]
+    ends = [*values_of(close, close.Hangup), close.backend_away(2.0), close.restart(2000)]
     known = [(one.code, re.sub(r"=[0-9]+", "=…", one.text)) for one in ends]
 
     assert sorted(told) == sorted({end for end in known if end[0] != close.SILENT})

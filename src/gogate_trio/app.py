@@ -18,13 +18,12 @@ import trio
 from gogate_trio.assembly import assemble
 from gogate_trio.backend.rest import RestBackend, open_backend
 from gogate_trio.config import Settings
-from gogate_trio.hub import Hub
 from gogate_trio.internal.opening import open_internal
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.server.drain import drain
 from gogate_trio.server.heartbeat import sweep
-from gogate_trio.server.house import House
 from gogate_trio.server.listener import Server
 from gogate_trio.server.pages import PAGES, Page
 from gogate_trio.server.sockets import Listener, open_listeners
@@ -33,10 +32,6 @@ from gogate_trio.state.directory import Directory
 from gogate_trio.systemd import Service
 
 _log = get_logger(__name__)
-
-_CALLS_SHARE = 0.75
-"""the share of DRAIN_TIMEOUT that calls in flight may take; the rest is for goodbyes"""
-
 
 Reload = Callable[[], Awaitable[None]]
 """Reads something of the operator's again; keeps what there was when that is no good."""
@@ -165,8 +160,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             server.shut()
             await service.stopping(settings.drain.timeout)
             connections.cancel_scope.deadline = trio.current_time() + settings.drain.timeout
-            await _answer_all(node.house, node.hub, within=settings.drain.timeout * _CALLS_SHARE)
-            node.house.goodbyes.set()
+            await drain(node.house, node.hub, alone=True)
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
@@ -196,15 +190,6 @@ async def _listen(
     await trio.serve_listeners(
         server.welcome, listeners, handler_nursery=connections, task_status=task_status
     )
-
-
-async def _answer_all(house: House, hub: Hub, *, within: float) -> None:
-    """Stop reading; answer and publish what was asked, in so many seconds at most."""
-    for connection in tuple(house.connections):
-        connection.stop_reading()
-    with trio.move_on_after(within):
-        await house.calls.wait_idle()
-        await hub.wait_settled()
 
 
 def _settle_memory() -> None:

@@ -170,6 +170,19 @@ COMMAND_ID_CHARACTERS: Final = 64
 HISTORY_BYTES: Final = 64 * 1024 * 1024
 """bytes of event texts in the resume window of a node. 10,000 events of 6 KiB fit."""
 
+# ── the end of a node ────────────────────────────────────────────────────────
+
+DRAIN_PER_SECOND: Final = 500.0
+"""clients a second that are hung up on where no setting says otherwise: a node lets ten times as
+many in, but each of them then asks the backend something."""
+
+DRAIN_SPREAD_SECONDS: Final = 10.0
+"""seconds that this takes at most: a restart that lasts longer is one that people notice."""
+
+RECONNECT_SECONDS: Final = (0.5, 2.0)
+"""seconds after which a client is asked to come back at the earliest, drawn between these: as long
+takes a process to start. On a node without others the whole spread comes on top."""
+
 # ── flooding ─────────────────────────────────────────────────────────────────
 
 STRIKES_PER_SECOND: Final = 5.0

@@ -132,12 +132,17 @@ class Client:
 
     async def close_code(self) -> int:
         """Read up to the close frame and return its code; then nothing but a clean end may come."""
+        code, _reason = await self.ending()
+        return code
+
+    async def ending(self) -> tuple[int, str]:
+        """Do as ``close_code``, and return the reason too."""
         while True:
             got = await self.next_frame()
             if got.opcode == CLOSE:
                 break
         assert await self.rest() == b""
-        return _code(got)
+        return _code(got), got.payload[2:].decode()
 
     async def read_until(self, mark: bytes) -> bytes:
         """Return everything up to and with ``mark``."""

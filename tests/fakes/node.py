@@ -88,6 +88,7 @@ async def open_node(
     fake: FakeBackend,
     *,
     drain_timeout: float = 5.0,
+    drain: DrainSettings | None = None,
     max_calls: int = 64,
     queue: int = 1000,
     rates: RateSettings = NO_RATES,
@@ -114,7 +115,7 @@ async def open_node(
         rates=rates,
         membership=membership,
         resume=resume,
-        drain=DrainSettings(timeout=drain_timeout),
+        drain=drain or DrainSettings(timeout=drain_timeout),
     )
     stop, stopped = trio.Event(), trio.Event()
     reloads: list[Reload] = []

@@ -88,7 +88,7 @@ def test_every_end_has_a_name_of_its_own():
         (close.TOO_BIG, 1009),
         (close.TOO_MANY_FRAGMENTS, 1009),
         (close.INTERNAL_ERROR, 1011),
-        (close.RESTART, 1012),
+        (close.restart(1000), 1012),
         (close.NO_PONG, 4408),
         (close.SLOW_CONSUMER, 4410),
         (close.AUTH_TIMEOUT, 4501),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from gogate_trio.config.kinds import Whole
+from gogate_trio.config.kinds import Kind
 from gogate_trio.config.problems import Unusable, quote
 from gogate_trio.protocol.origins import ANY, Origin, OriginRule
 from gogate_trio.state.ratelimit import Rate
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
 
 _RATE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)(?: +burst +([0-9]{1,6}))?")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -23,22 +24,22 @@ _MOST: Final = 1_000_000
 
 
 @attrs.frozen
-class OrAuto:
-    """A whole number, or ``auto`` for one that is worked out at the start."""
+class OrAuto(Generic[T]):
+    """A value, or ``auto`` for one that is worked out when it is needed."""
 
-    of: Whole
+    of: Kind[T]
 
     @property
     def bounds(self) -> str:
-        """The number's bounds, and the word."""
+        """The value's bounds, and the word."""
         return f"auto | {self.of.bounds}"
 
-    def parse(self, text: str) -> int | None:
-        """The number; None for ``auto``."""
+    def parse(self, text: str) -> T | None:
+        """The value; None for ``auto``."""
         return None if text.lower() == "auto" else self.of.parse(text)
 
-    def show(self, value: int | None) -> str:
-        """The number or the word."""
+    def show(self, value: T | None) -> str:
+        """The value or the word."""
         return "auto" if value is None else self.of.show(value)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import attrs
 
 from gogate_trio.config.addresses import Host
+from gogate_trio.config.allowances import OrAuto
 from gogate_trio.config.backend import BackendSettings
 from gogate_trio.config.cluster import ClusterSettings
 from gogate_trio.config.declare import Source, build, entries, group, setting
@@ -163,6 +164,14 @@ class DrainSettings:
         help="How long SIGTERM waits for calls under way and for the clients' goodbyes. Below"
         " the 30 s after which Kubernetes kills, above BACKEND_TIMEOUT.",
     )
+    spread: float | None = setting(
+        "DRAIN_SPREAD",
+        OrAuto(Duration(0.0, _HOUR)),
+        default=None,
+        help="Over how long the clients are then hung up on, one after the other, so that they do"
+        " not come back all at once. auto: 500 clients a second, 10 s at most. It shrinks when"
+        " DRAIN_TIMEOUT leaves less.",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -196,6 +205,12 @@ ORDERS: Final = (
         larger="MEMBERSHIP_STALE",
         may_be_equal=True,
         reason="a list that is still fresh would be too old to serve",
+    ),
+    Order(
+        smaller="DRAIN_SPREAD",
+        larger="DRAIN_TIMEOUT",
+        may_be_equal=False,
+        reason="there would be no time left for the last goodbyes",
     ),
 )
 """What must hold between two settings."""

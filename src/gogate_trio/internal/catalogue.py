@@ -78,7 +78,7 @@ _STATUSES: Final = sorted(
 )
 _ENDS: Final = {
     end.reason: str(end.code)
-    for end in (*vars(close).values(), close.backend_away(0.0))
+    for end in (*vars(close).values(), close.backend_away(0.0), close.restart(0))
     if isinstance(end, Hangup)
 }
 """Reason of each end of a connection → its close code; 0 where none is sent."""

@@ -33,6 +33,9 @@ class Hangup:
         return self.reason if self.retry_after_ms is None else f"retry={self.retry_after_ms}"
 
 
+RESTART: Final = 1012
+"""The close code of a node that ends."""
+
 SILENT: Final = 0
 """No close frame: there is nobody to tell, or half a frame stands in the way."""
 
@@ -40,7 +43,8 @@ CLIENT_LEFT: Final = Hangup(SILENT, "client left")
 """The peer's close frame came, and trio-websocket has answered it."""
 LOST: Final = Hangup(SILENT, "connection lost")
 """The peer is gone without a word: end of stream or reset."""
-RESTART: Final = Hangup(1012, "service restart")
+CUT_OFF: Final = Hangup(SILENT, "cut off")
+"""The node ended before a goodbye could be said."""
 PROTOCOL_ERROR: Final = Hangup(1002, "protocol error")
 BINARY: Final = Hangup(1003, "text messages only")
 BAD_UTF8: Final = Hangup(1007, "invalid UTF-8")
@@ -57,6 +61,11 @@ TOKEN_REVOKED: Final = Hangup(4503, "token revoked", refusals.TOKEN_REVOKED)
 
 
 TOO_MANY_CONNECTIONS: Final = Hangup(4509, "too many connections", refusals.TOO_MANY_CONNECTIONS)
+
+
+def restart(after_ms: int) -> Hangup:
+    """Return the end of a client whose node ends, and that is to come back after a while."""
+    return Hangup(RESTART, "service restart", retry_after_ms=after_ms)
 
 
 def backend_away(seconds: float) -> Hangup:

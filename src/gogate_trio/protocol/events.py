@@ -72,6 +72,15 @@ class AuthExpiring:
 
 
 @attrs.frozen(slots=False)
+class Reconnect:
+    """Your connection is about to end: the node is. Only for who asked for notices."""
+
+    NAME: ClassVar = "reconnect"
+    after_ms: int
+    """How long to wait from the end of the connection on."""
+
+
+@attrs.frozen(slots=False)
 class NewMessage:
     """Somebody wrote: the backend's own words, passed on untouched."""
 
@@ -138,6 +147,7 @@ Event = (
     | Ack
     | Stored
     | AuthExpiring
+    | Reconnect
     | NewMessage
     | UserTyping
     | NewReaction

@@ -26,14 +26,13 @@ from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.commands import CommandId
-from gogate_trio.protocol.events import Error, Event, Throttled
-from gogate_trio.protocol.frames import close_frame, text_frame
+from gogate_trio.protocol.events import Error, Event, Reconnect, Throttled
+from gogate_trio.protocol.frames import text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, opening
 from gogate_trio.protocol.refusals import Refusal
-from gogate_trio.server.farewell import see_off
+from gogate_trio.server.goodbye import last_words, say_goodbye
 from gogate_trio.server.house import House, Visit
-from gogate_trio.server.tlswire import TlsWire
 from gogate_trio.server.transport import Transport
 from gogate_trio.server.wire import Wire
 from gogate_trio.server.writer import write
@@ -73,6 +72,8 @@ class Connection:
         self._guard = FrameGuard(house.settings.websocket.max_message_size)
         self._outcomes: CallerOutcomes | None = None
         self._reading = trio.CancelScope()
+        self._leaving: trio.Event | None = None
+        """Set when it is hung up on while it reads no more: a draining node's connection."""
         self._written = trio.Event()
 
     @property
@@ -135,10 +136,17 @@ class Connection:
             self.hangup = hangup
             self._part()
             self._reading.cancel()
+            if self._leaving is not None:
+                self._leaving.set()
 
     def stop_reading(self) -> None:
-        """Take no further message, and leave when the house says so."""
+        """Take no further message; hear what there is until somebody hangs up."""
         self._reading.cancel()
+
+    def announce(self, hangup: Hangup) -> None:
+        """Tell one that asked for notices when to come back, before it is hung up on like this."""
+        if self.wants_notices and self.hangup is None and hangup.retry_after_ms is not None:
+            self.reply(Reconnect(hangup.retry_after_ms))
 
     # ── its life ─────────────────────────────────────────────────────────────
 
@@ -158,7 +166,7 @@ class Connection:
                 conversation.cancel_scope.cancel()
         except* Exception:
             self.hang_up(close.INTERNAL_ERROR)
-            self.outbox.finish(self._last_words(close.INTERNAL_ERROR))
+            self.outbox.finish(last_words(close.INTERNAL_ERROR))
             raise
         finally:
             self._leave()
@@ -173,7 +181,13 @@ class Connection:
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self.hang_up(close.LOST)
         self.is_reading = False
-        await self._say_goodbye(await self._why())
+        hangup = await self._why()
+        if hangup.refusal is not None:
+            self._house.metrics.errors[hangup.refusal.code] += 1
+        patience = self._house.settings.websocket.write_wait
+        await say_goodbye(
+            self.outbox, self._stream, hangup, written=self._written, patience=patience
+        )
 
     async def _shake_hands(
         self, conversation: trio.Nursery
@@ -189,13 +203,13 @@ class Connection:
         return websocket, transport
 
     async def _why(self) -> Hangup:
-        """Return why the reading has ended; a draining node's connections wait here."""
+        """Return why the connection ends; a draining node's wait here until they are hung up on."""
         if self.hangup is None and self._reading.deadline <= trio.current_time():
             self._run_out_of_time()
-        if self.hangup is None:
-            await self._house.goodbyes.wait()
-            self.hang_up(close.RESTART)
-        return self.hangup or close.RESTART
+        while self.hangup is None:
+            self._leaving = trio.Event()
+            await self._leaving.wait()
+        return self.hangup
 
     def _run_out_of_time(self) -> None:
         """Send away who did not authenticate in time; for a while if the backend is to blame."""
@@ -263,44 +277,14 @@ class Connection:
         finally:
             self._written.set()
 
-    async def _say_goodbye(self, hangup: Hangup) -> None:
-        """Write what waits and the last words, within WRITE_WAIT; then see the peer off."""
-        if hangup is close.LOST:
-            return
-        with trio.move_on_after(self._house.settings.websocket.write_wait) as flushing:
-            self.outbox.finish(self._last_words(hangup), drop_waiting=hangup is close.SLOW_CONSUMER)
-            if self.outbox.is_waiting:
-                await self._written.wait()
-        if flushing.cancelled_caught:
-            if isinstance(self._stream, Wire | TlsWire):
-                self._stream.abort()
-            return
-        await see_off(self._stream)
-
-    def _last_words(self, hangup: Hangup) -> tuple[bytes, ...]:
-        words = []
-        if hangup.refusal is not None:
-            self._house.metrics.errors[hangup.refusal.code] += 1
-            event = Error(hangup.refusal.message, hangup.refusal.code)
-            words.append(text_frame(encode_event(event)))
-        if hangup.code != close.SILENT:
-            words.append(close_frame(hangup.code, hangup.text))
-        return tuple(words)
-
     def _leave(self) -> None:
         house = self._house
         house.connections.discard(self)
         self._part()
         house.metrics.connections -= 1
-        hangup = self.hangup or close.RESTART
-        house.metrics.closed[hangup.reason] += 1
         house.metrics.shed += self.outbox.shed
         self.outbox.retire()
-        who = {"connection": self.number, "user": self.user and self.user.user_id}
-        if hangup.code in _EXPECTED:
-            _log.debug("connection_closed", kind=hangup.reason, **who)
-        else:
-            house.incidents.note("connection_closed", hangup.reason, code=hangup.code, **who)
+        house.note_end(self, self.hangup or close.CUT_OFF)
 
     def _part(self) -> None:
         """Be gone for everybody else, for good.
@@ -314,7 +298,3 @@ class Connection:
             self.pause()
             if self.user is not None:
                 self._house.roster.leave(self, self.user.user_id)
-
-
-_EXPECTED = frozenset({close.SILENT, close.RESTART.code})
-"""Close codes of ends that are nobody's fault; all others are worth a line in the log."""

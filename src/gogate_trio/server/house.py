@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
-import trio
 
 from gogate_trio.calls import Calls
 from gogate_trio.config import Settings
+from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.protocol import close
+from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.handshake import Head
 from gogate_trio.roster import Roster
 from gogate_trio.server.incidents import Incidents
@@ -21,6 +23,11 @@ from gogate_trio.state.throttle import Throttle
 
 if TYPE_CHECKING:
     from gogate_trio.server.connection import Connection
+
+_log = get_logger(__name__)
+
+_EXPECTED: Final = frozenset({close.SILENT, close.RESTART})
+"""Close codes of ends that are nobody's fault; all others are worth a line in the log."""
 
 
 @attrs.define(eq=False)
@@ -39,13 +46,23 @@ class House:
     busy: set[Outbox] = attrs.field(factory=set)
     """The outboxes that nobody may write past."""
     connections: set[Connection] = attrs.field(factory=set)
-    goodbyes: trio.Event = attrs.field(factory=trio.Event)
-    """Set when a draining node has answered everything: connections may now leave."""
     greet: Callable[[Connection, Head], None] = lambda _connection, _head: None
     """What to do with a new connection and the head of its upgrade. Must not block."""
     forget: Callable[[Connection], None] = lambda _connection: None
     """What to do with one that is gone."""
     roster: Roster = attrs.Factory(lambda house: Roster(house.settings.admission), takes_self=True)
+
+    def note_end(self, connection: Connection, hangup: Hangup) -> None:
+        """Count the end of a connection, and log it if it is somebody's fault."""
+        self.metrics.closed[hangup.reason] += 1
+        who = {
+            "connection": connection.number,
+            "user": connection.user and connection.user.user_id,
+        }
+        if hangup.code in _EXPECTED:
+            _log.debug("connection_closed", kind=hangup.reason, **who)
+        else:
+            self.incidents.note("connection_closed", hangup.reason, code=hangup.code, **who)
 
 
 @attrs.frozen

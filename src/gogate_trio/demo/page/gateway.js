@@ -10,8 +10,6 @@ const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15_000;
 const AUTH_TIMEOUT = 15_000;
 
-const RESTART = 1012;
-const OVERLOAD = 1013;
 const NOT_AS_YOU_ARE = 4500; // and above
 const NOT_AUTHENTICATED = 4501;
 const TOKEN_EXPIRED = 4503;
@@ -76,7 +74,7 @@ export class Gateway extends EventTarget {
     this.#timer = setTimeout(() => this.#broken(run, 0), AUTH_TIMEOUT);
     socket.onopen = () => socket.send(JSON.stringify({ event: "auth", data: { token } }));
     socket.onmessage = ({ data }) => this.#heard(run, data);
-    socket.onclose = ({ code }) => this.#broken(run, code);
+    socket.onclose = ({ code, reason }) => this.#broken(run, code, delayIn(reason));
   }
 
   #heard(run, text) {
@@ -99,11 +97,11 @@ export class Gateway extends EventTarget {
   }
 
   /** The connection of this run is over. */
-  #broken(run, code) {
+  #broken(run, code, told = 0) {
     if (run !== this.#run) return;
     this.#stop();
     if (code < NOT_AS_YOU_ARE) {
-      this.#again(code);
+      this.#again(code, told);
       return;
     }
     // A token that has run out is worth one more try with the next one.
@@ -116,17 +114,15 @@ export class Gateway extends EventTarget {
     this.#become("refused", code);
   }
 
-  /** Come back after a while: longer each time, and never all clients at once. */
-  #again(code) {
+  /** Come back after a while: as told, or longer each time; and never all clients at once. */
+  #again(code, told = 0) {
     if (!navigator.onLine) {
       this.#become("offline");
       return;
     }
     const ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempts);
     this.#attempts += 1;
-    let delay = 100 + Math.random() * ceiling;
-    if (code === RESTART) delay += Math.random() * 2000;
-    if (code === OVERLOAD) delay += 2000 + Math.random() * 8000;
+    const delay = told + 100 + Math.random() * ceiling;
     this.#become("reconnecting", code);
     this.#timer = setTimeout(() => this.#open(), delay);
   }
@@ -159,4 +155,9 @@ export class Gateway extends EventTarget {
     this.state = state;
     if (changed) this.dispatchEvent(new CustomEvent("state", { detail: { state, code } }));
   }
+}
+
+/** The milliseconds that the reason of a close frame asks to wait; 0 when it asks for none. */
+function delayIn(reason) {
+  return Number(/^retry=(\d{1,8})$/.exec(reason)?.[1] ?? 0);
 }
