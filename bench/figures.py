@@ -56,6 +56,11 @@ def core(_scenario: Scenario, result: dict) -> float:
     return result["server_cpu_ns"] / result["seconds"] / 1e7
 
 
+def load(_scenario: Scenario, result: dict) -> float:
+    """The share of one core that load generator and backend used, in percent."""
+    return (result["load_cpu_ns"] + result["backend_cpu_ns"]) / result["seconds"] / 1e7
+
+
 def throughput(_scenario: Scenario, result: dict) -> float:
     """Deliveries a second, as far as the load went."""
     return result["deliveries"] / result["seconds"]
@@ -135,32 +140,59 @@ def faults(runs: Runs, scenario: str, peer: str) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "0"
 
 
+def totals(runs: Runs, peer: str) -> dict[str, int]:
+    """What a peer did in all repetitions of all scenarios together, and what went wrong."""
+    results = [
+        result
+        for name in runs
+        for result in good(runs, name, peer)
+        if BY_NAME[name].unit == "delivery"
+    ]
+    counts = {name: sum(result[name] for result in results) for name in ("deliveries", *FAULTS)}
+    return {"runs": len(results)} | counts
+
+
 @dataclass(frozen=True)
 class Target:
     """What the gateway (or another ``peer``) has to reach: at most ``bound``, or that ratio."""
 
     says: str
+    """Unique: reasons.md names a target by it."""
     scenario: str
     bound: float
     over_peer: str = ""
     over_scenario: str = ""
     peer: str = "gogate"
     metric: Metric = cost
+    also: tuple[str, ...] = ()
+    """Scenarios to which it applies as well: the worst of all counts."""
 
     def reached(self, runs: Runs) -> float | None:
-        """The figure that must not pass the bound, None when it was not measured."""
-        if not self.over_peer:
-            measured = spread(runs, self.scenario, self.peer, self.metric)
-            return measured.median if measured else None
-        under = (self.over_scenario or self.scenario, self.over_peer)
-        return ratio(runs, (self.scenario, self.peer), under, self.metric)
+        """The figure that must not pass the bound, None when not all of it was measured."""
+        figures = [self._of(runs, name, self.peer, self.over_peer) for name in self.scenarios()]
+        return max(figures) if None not in figures else None
 
     def floor_itself(self, runs: Runs) -> float | None:
-        """What the floor grows by between the two scenarios: the kernel's share of the growth."""
+        """What the floor grows by between the scenarios: the kernel's share of the growth."""
         if not self.over_scenario:
             return None
-        over, under = (self.scenario, "floor"), (self.over_scenario, "floor")
-        return ratio(runs, over, under, self.metric)
+        figures = [self._of(runs, name, "floor", "floor") for name in self.scenarios()]
+        return max(figures) if None not in figures else None
+
+    def sound(self, runs: Runs) -> bool:
+        """Whether nothing went wrong where it was measured."""
+        return all(faults(runs, name, self.peer) == "0" for name in self.scenarios())
+
+    def scenarios(self) -> tuple[str, ...]:
+        """Where it is measured."""
+        return (self.scenario, *self.also)
+
+    def _of(self, runs: Runs, name: str, peer: str, over_peer: str) -> float | None:
+        if not over_peer:
+            measured = spread(runs, name, peer, self.metric)
+            return measured.median if measured else None
+        under = (self.over_scenario or name, over_peer)
+        return ratio(runs, (name, peer), under, self.metric)
 
 
 TARGETS = (
@@ -168,7 +200,8 @@ TARGETS = (
     Target("fan-out to 1,000, over Go", "fanout-1000", 0.85, "go"),
     Target("fan-out to 100, over the floor", "fanout-100", 1.25, "floor"),
     Target("fan-out to 100, over Go", "fanout-100", 1.0, "go"),
-    Target("10 messages a second to 1,000, over Go", "quiet-1000", 0.8, "go"),
+    Target("10 messages a second to 1,000, CPU over Go", "quiet-1000", 0.8, "go"),
+    Target("10 messages a second to 1,000, p99 over Go", "quiet-1000", 0.8, "go", metric=p99),
     Target("burst of 16 to 1,000, over Go", "burst-1000", 0.25, "go"),
     Target("p99 at half of saturation, over Go", "latency-1000", 1.0, "go", metric=p99),
     Target("incoming message, socket to command, µs", "incoming", 12.0, peer="bare"),
@@ -177,20 +210,30 @@ TARGETS = (
     Target("connect and authenticate, over Go", "storm", 1.5, "go"),
     Target("idle connection, KiB", "idle", 20),
     Target(
-        "10,000 connections over 100",
+        "1,000 and 10,000 connections, per delivery over 100",
         "growth-connections-10000",
         1.2,
         "gogate",
         "growth-connections-100",
+        also=("growth-connections-1000",),
     ),
-    Target("5,000 chats over 1", "growth-chats-5000", 1.2, "gogate", "growth-chats-1"),
     Target(
-        "two processes over one, per delivery (1.08: 1.85 times as much work)",
+        "100 to 5,000 chats, per delivery over 1",
+        "growth-chats-5000",
+        1.2,
+        "gogate",
+        "growth-chats-1",
+        also=("growth-chats-100", "growth-chats-1000"),
+    ),
+    Target(
+        "two processes, CPU per delivery over one (1.08 makes 1.85 times the work)",
         "processes-2",
         1.08,
         "gogate",
         "processes-1",
     ),
-    Target("p99 with 20 slow over none", "slow-20", 1.2, "gogate", "slow-0", metric=p99),
+    Target(
+        "p99 of the healthy, with 20 slow over none", "slow-20", 1.2, "gogate", "slow-0", metric=p99
+    ),
     Target("memory a slow consumer costs, KiB", "slow-20", 2048, metric=memory_per_slow),
 )

