@@ -110,6 +110,7 @@ def test_every_variable_reaches_its_attribute():
         "DRAIN_SPREAD": "5s",
         "LOG_LEVEL": "debug",
         "LOG_FORMAT": "json",
+        "TRACING": "true",
     }
     together = {"TLS_CERT": {"TLS_KEY": "k"}, "TLS_KEY": {"TLS_CERT": "c"}}
 

@@ -19,7 +19,7 @@ FLOORS = [
     ("ground", ["errors", "limits", "ids"]),
     ("protocol", ["protocol"]),
     ("state", ["state"]),
-    ("edges", ["config", "log", "metrics", "outbox", "systemd"]),
+    ("edges", ["config", "log", "metrics", "outbox", "systemd", "tracing"]),
     ("adapters", ["backend", "broker", "cluster"]),
     (
         "house",

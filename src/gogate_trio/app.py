@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
@@ -30,6 +31,7 @@ from gogate_trio.server.sockets import Listener, open_listeners
 from gogate_trio.server.tls import ON_REQUEST, Tls
 from gogate_trio.state.directory import Directory
 from gogate_trio.systemd import Service
+from gogate_trio.tracing.opening import open_tracing
 
 _log = get_logger(__name__)
 
@@ -128,11 +130,12 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     metrics = Metrics()
     tls = Tls(settings.tls) if settings.tls.cert else None
     async with (
+        open_tracing(settings.tracing, socket.gethostname(), metrics) as tracer,
         open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
         open_backend(settings.backend, metrics.observe_call) as backend,
         trio.open_nursery() as supervisor,
     ):
-        node = assemble(settings, backend, supervisor, metrics)
+        node = assemble(settings, backend, supervisor, metrics, tracer)
         internal = await open_internal(settings.internal, node.dials, supervisor)
         supervisor.start_soon(node.keeper.run)
         if tls is not None:

@@ -30,6 +30,7 @@ from gogate_trio.state.history import History, Window, new_epoch
 from gogate_trio.state.ratelimit import Rate
 from gogate_trio.state.sessions import Sessions
 from gogate_trio.state.throttle import Throttle
+from gogate_trio.tracing.spans import Tracer
 from gogate_trio.typing_events import Typists
 
 
@@ -44,7 +45,11 @@ class Node:
 
 
 def assemble(
-    settings: Settings, backend: RestBackend, supervisor: trio.Nursery, metrics: Metrics
+    settings: Settings,
+    backend: RestBackend,
+    supervisor: trio.Nursery,
+    metrics: Metrics,
+    tracer: Tracer | None = None,
 ) -> Node:
     """Make all parts of a node. ``supervisor`` is where their work runs.
 
@@ -53,7 +58,7 @@ def assemble(
     directory, busy = Directory[Outbox](), set[Outbox]()
     window = Window(settings.resume.window, settings.resume.events, HISTORY_BYTES)
     history = History(new_epoch(), window)
-    hub = Hub(directory, history, metrics, busy)
+    hub = Hub(directory, history, metrics, busy, tracer)
     membership = MembershipCache(
         backend, supervisor, ttl=settings.membership.ttl, stale=settings.membership.stale
     )
@@ -66,7 +71,7 @@ def assemble(
     broker = MemoryBroker(hub, control.obey, metrics)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
-    router = Router(backend, publisher, typists, keeper, throttle, metrics)
+    router = Router(backend, publisher, typists, keeper, throttle, metrics, tracer)
     house = House(
         settings,
         router.handle,

@@ -11,11 +11,13 @@ from gogate_trio.backend.base import User
 from gogate_trio.calls import Lane
 from gogate_trio.ids import ChatId, ConnectionId
 from gogate_trio.outbox import Outbox
+from gogate_trio.protocol import refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Event
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.state.sessions import Outcomes, Session
+from gogate_trio.tracing.spans import Span
 
 
 class Caller(Protocol):
@@ -74,12 +76,16 @@ class Ask:
     command_id: CommandId | None = None
     since: float = attrs.field(factory=trio.current_time)
     """When the command was read: trio's clock, seconds."""
+    span: Span | None = None
+    """The command in its trace; None when nobody traces it."""
 
     def answer(self, outcome: Outcome) -> None:
         """Tell the sender how it went: success only where there is an id to name.
 
         Nor is what its goodbye says said before without an id.
         """
+        if self.span is not None:
+            _note(self.span, outcome)
         if isinstance(outcome, Refusal):
             hangup = self.caller.hangup
             if self.command_id is not None or hangup is None or hangup.refusal is not outcome:
@@ -87,6 +93,24 @@ class Ask:
         elif self.command_id is not None:
             self.caller.reply(outcome, self.command_id)
 
+
+def _note(span: Span, outcome: Outcome) -> None:
+    """Say how a command went; a refusal that is the client's own doing is no failure."""
+    if isinstance(outcome, Refusal):
+        span.note(outcome.code, failed=outcome.code in _OURS)
+    else:
+        span.note("ok", failed=False)
+
+
+_OURS = frozenset(
+    {
+        refusals.BACKEND_UNAVAILABLE,
+        refusals.OUTCOME_UNKNOWN,
+        refusals.BUSY.code,
+        refusals.INTERNAL_ERROR.code,
+    }
+)
+"""Codes of refusals that are the backend's doing, or ours."""
 
 Outcome = Event | Refusal
 """How a command went: its ``ack``, or why not."""

@@ -24,6 +24,7 @@ from gogate_trio.protocol.events import Resync
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import Entry, History, Position
+from gogate_trio.tracing.spans import Tracer
 
 _KEPT_AUDIENCES = 4096
 """audiences whose outboxes are kept ready between publications; all are dropped beyond it"""
@@ -51,8 +52,10 @@ class Hub:
         history: History,
         metrics: Metrics,
         busy: AbstractSet[Outbox],
+        tracer: Tracer | None = None,
     ) -> None:
         """``busy``: the outboxes of the node that may not be written past."""
+        self._tracer = tracer
         self._directory = directory
         self._busy = busy
         self._history = history
@@ -121,6 +124,8 @@ class Hub:
         for publication in run:
             if publication.since is not None:
                 self._metrics.told.observe(trio.current_time() - publication.since)
+        if self._tracer is not None:
+            _trace(self._tracer, run, seconds)
 
     def _offered(self, publications: int) -> None:
         self._unsettled -= publications
@@ -250,6 +255,20 @@ class Hub:
             )
             self._reached[key] = reached
         return reached
+
+
+def _trace(tracer: Tracer, run: list[Publication], seconds: float) -> None:
+    """Tell of a run that was offered in so many seconds, in the trace of each publication."""
+    for publication in run:
+        if publication.trace is not None:
+            audience = len(publication.audience)
+            tracer.record(
+                "deliver",
+                "consumer",
+                parent=publication.trace,
+                seconds=seconds,
+                audience=audience,
+            )
 
 
 def _runs(publications: Iterator[Publication]) -> Iterator[list[Publication]]:

@@ -262,3 +262,14 @@ call at a time; the others are a few a second."""
 
 REDIS_REPLY_BYTES: Final = 64 * 1024 * 1024
 """bytes of one reply of Redis. The largest we ask for is a part of the stream, a few MiB."""
+
+# ── traces ───────────────────────────────────────────────────────────────────
+
+TRACE_SPANS: Final = 2048
+"""spans that wait for the collector (about 4 MB), OpenTelemetry's own default; more are dropped."""
+
+TRACE_BATCH: Final = 512
+"""spans in one request to the collector, and how many make it be sent at once."""
+
+TRACE_FLUSH_SECONDS: Final = 3.0
+"""seconds that the last spans may take at the end; a collector that hangs delays no restart."""

@@ -110,6 +110,12 @@ class Metrics:
     """tokens in use that the backend was asked about again, by what it said"""
     bugs: int = 0
     """exceptions that should not be: each is logged once"""
+    spans: Counter[str] = attrs.field(factory=Counter)
+    """spans of traces, by what became of them: sent, failed, dropped"""
+    spans_queued: int = 0
+    """spans that were put into the queue for the collector"""
+    spans_taken: int = 0
+    """spans that were taken out of it; counted in another thread"""
     calls: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     """calls to the backend, by endpoint and outcome"""
     call_seconds: dict[str, Histogram] = attrs.field(factory=dict)

@@ -31,10 +31,21 @@ from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.events import Event
+from gogate_trio.tracing.spans import Span, current
 
 _log = get_logger(__name__)
 
 Audience = Mapping[UserId, str]
+
+
+@attrs.frozen(eq=False)
+class _Cause:
+    """The command behind what has happened."""
+
+    since: float | None
+    """When it was read: trio's clock, seconds; None when nobody noted it."""
+    span: Span | None
+    """Its place in a trace; None when nobody traces it."""
 
 
 @attrs.frozen(eq=False)
@@ -45,8 +56,7 @@ class _Late:
     user: User
     until: float
     """When it is given up: trio's clock, seconds."""
-    since: float | None
-    """When the command behind it was read."""
+    cause: _Cause
 
 
 @attrs.define(eq=False)
@@ -77,9 +87,9 @@ class Publisher:
         The user alone is told, too, who is no member: what the backend allowed has happened,
         but it is no licence to write to the others.
         """
-        text = encode_event(event)
+        text, cause = encode_event(event), _Cause(since, current())
         if chat_id is None:
-            await self._publish(text, {user.user_id: user.name}, None, since)
+            await self._publish(text, {user.user_id: user.name}, None, cause)
             return
         for delay in (0.0, *AUDIENCE_RETRY_SECONDS):
             await trio.sleep(delay)
@@ -88,15 +98,29 @@ class Publisher:
                 break
             audience = await self._audience(chat_id, user)
             if audience is not None:
-                await self._publish(text, audience, chat_id, since)
+                await self._publish(text, audience, chat_id, cause)
                 return
-        self._put_aside(text, chat_id, user, since)
+        self._put_aside(text, chat_id, user, cause)
 
     async def _publish(
-        self, text: bytes, audience: Audience, chat_id: ChatId | None, since: float | None
+        self, text: bytes, audience: Audience, chat_id: ChatId | None, cause: _Cause
     ) -> None:
-        publication = Publication(text, audience, is_durable=True, chat_id=chat_id, since=since)
-        await self.broker.publish(publication)
+        publication = Publication(
+            text, audience, is_durable=True, chat_id=chat_id, since=cause.since
+        )
+        if cause.span is None:
+            await self.broker.publish(publication)
+        else:
+            await self._publish_traced(publication, cause.span)
+
+    async def _publish_traced(self, publication: Publication, command: Span) -> None:
+        span = command.begin("publish", "producer", audience=len(publication.audience))
+        publication.trace = span.traceparent if span.is_kept else None
+        try:
+            await self.broker.publish(publication)
+            span.note("ok", failed=False)
+        finally:
+            span.end()
 
     async def _audience(self, chat_id: ChatId, user: User) -> Audience | None:
         """Return who shall hear of it; None when that cannot be learnt now."""
@@ -113,13 +137,13 @@ class Publisher:
             return None
         return names if user.user_id in names else alone
 
-    def _put_aside(self, text: bytes, chat_id: ChatId, user: User, since: float | None) -> None:
+    def _put_aside(self, text: bytes, chat_id: ChatId, user: User, cause: _Cause) -> None:
         self.metrics.late += 1
         _log.warning("audience_unknown", chat=chat_id)
         if self.waiting >= LATE_PUBLICATIONS:
             self._give_up(chat_id, 1)
             return
-        late = _Late(text, user, trio.current_time() + LATE_SECONDS, since)
+        late = _Late(text, user, trio.current_time() + LATE_SECONDS, cause)
         if chat_id in self._late:
             self._late[chat_id].append(late)
         else:
@@ -144,7 +168,7 @@ class Publisher:
             audience = await self._audience(chat_id, waiting[0].user)
             if audience is None:
                 break
-            await self._publish(waiting[0].text, audience, chat_id, waiting[0].since)
+            await self._publish(waiting[0].text, audience, chat_id, waiting[0].cause)
             waiting.popleft()
         lost = 0
         while waiting and trio.current_time() >= waiting[0].until:

@@ -30,6 +30,7 @@ from gogate_trio.publisher import Publisher
 from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.sessions import Claim
 from gogate_trio.state.throttle import Throttle
+from gogate_trio.tracing.spans import Tracer, run_within
 from gogate_trio.typing_events import Typists
 
 
@@ -43,6 +44,7 @@ class Router:
     keeper: Keeper
     throttle: Throttle
     metrics: Metrics
+    tracer: Tracer | None = None
     messages: KnownMessages = attrs.field(factory=KnownMessages)
 
     def handle(self, caller: Caller, text: bytes) -> None:
@@ -72,7 +74,11 @@ class Router:
         wait = self.throttle.wait(envelope.event, _pace_key(caller, command), trio.current_time())
         if wait:
             return refusals.RATE_LIMITED.after(wait)
-        return None if caller.lane.submit(self._job(ask, command)) else refusals.BUSY
+        if self.tracer is None:
+            job = self._job(ask, command)
+        else:
+            job = self._traced_job(self.tracer, ask, envelope.event, command)
+        return None if caller.lane.submit(job) else refusals.BUSY
 
     def _turn_down(self, ask: Ask, refusal: Refusal) -> None:
         """Refuse what the client should not have sent; who keeps sending such is hung up."""
@@ -95,6 +101,13 @@ class Router:
         if isinstance(command, Auth):
             return partial(self._authenticate, ask, command)
         return partial(self._obey, ask, command)
+
+    def _traced_job(self, tracer: Tracer, ask: Ask, name: str, command: Command) -> Job:
+        about: dict[str, int] = {"connection": ask.caller.number}
+        if ask.caller.user is not None:
+            about["user"] = ask.caller.user.user_id
+        span = tracer.begin(name, "server", since=ask.since, **about)
+        return partial(run_within, span, self._job(attrs.evolve(ask, span=span), command))
 
     async def _authenticate(self, ask: Ask, command: Auth) -> None:
         ask.answer(await self.keeper.authenticate(ask.caller, command))

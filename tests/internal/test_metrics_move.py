@@ -22,6 +22,7 @@ from gogate_trio.config import (
     AdmissionSettings,
     AuthSettings,
     MembershipSettings,
+    TracingSettings,
     WebSocketSettings,
 )
 from gogate_trio.internal.catalogue import METRICS, PROCESS
@@ -43,17 +44,19 @@ class Provocation:
     """What must have gone up; label values in the order of their names."""
     groups: object
     """Makes the settings, from the fake and an empty folder."""
+    environ: dict[str, str]
+    """What a library reads by itself."""
 
 
 PROVOCATIONS = []
 
 
-def moves(*series, groups=lambda _fake, _folder: {}):
-    """Declare what a provocation moves, and on what node."""
+def moves(*series, groups=lambda _fake, _folder: {}, environ=()):
+    """Declare what a provocation moves, and on what node in what environment."""
 
     def declare(do):
         keys = tuple((one,) if isinstance(one, str) else one for one in series)
-        PROVOCATIONS.append(Provocation(do, keys, groups))
+        PROVOCATIONS.append(Provocation(do, keys, groups, dict(environ)))
         return do
 
     return declare
@@ -334,6 +337,22 @@ async def bug(_fake, node, monkeypatch):
         yield
 
 
+@moves(
+    ("gogate_trace_spans_total", "failed"),
+    groups=lambda _fake, _folder: {"tracing": TracingSettings(on=True)},
+    environ={
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2",
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+    },
+)
+@asynccontextmanager
+async def no_collector(_fake, node, _monkeypatch):
+    """Nobody takes the traces."""
+    async with open_client(node.port, "token-3"):
+        yield
+
+
 @moves("gogate_loop_lag_seconds_count", "gogate_loop_lag_seconds_sum")
 @asynccontextmanager
 async def stall(_fake, _node, _monkeypatch):
@@ -358,6 +377,8 @@ async def memory(_fake, _node, _monkeypatch):
 @pytest.mark.parametrize("one", PROVOCATIONS, ids=lambda one: one.do.__name__)
 async def test_what_is_provoked_moves(fake, one, monkeypatch, tmp_path):
     """Whatever happens at the sockets is seen by whoever scrapes."""
+    for name, value in one.environ.items():
+        monkeypatch.setenv(name, value)
     async with open_watched(fake, **one.groups(fake, tmp_path)) as node:
         before = await node.numbers()
         assert all(series in before for series in one.series)

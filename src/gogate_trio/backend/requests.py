@@ -88,6 +88,12 @@ def require_token(token: str) -> None:
         raise BackendRejected(401, "invalid token")
 
 
+def traced(call: Call, traceparent: str) -> Call:
+    """Return a call that tells the backend which trace it belongs to."""
+    header = (b"traceparent", traceparent.encode("ascii"))
+    return attrs.evolve(call, headers=(*call.headers, header))
+
+
 def credentials(token: str, key: str | None) -> list[Header]:
     """Return what says in whose name a call is made, and which call it is."""
     require_token(token)

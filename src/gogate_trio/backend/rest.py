@@ -43,7 +43,7 @@ from gogate_trio.backend.reading import (
     read_stored,
     read_user,
 )
-from gogate_trio.backend.requests import Site, credentials, require_token
+from gogate_trio.backend.requests import Site, credentials, require_token, traced
 from gogate_trio.backend.transport import H11Transport
 from gogate_trio.errors import (
     BackendBusy,
@@ -53,6 +53,7 @@ from gogate_trio.errors import (
     OutcomeUnknown,
 )
 from gogate_trio.state.breaker import Verdict
+from gogate_trio.tracing.spans import current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -192,10 +193,18 @@ class RestBackend:
     async def _run(self, call: Call, read: Callable[[bytes], _T]) -> _T:
         began = trio.current_time()
         ending: _T | BackendError | None = None
+        command = current()
+        span = None if command is None else command.begin(call.endpoint, "client")
+        if span is not None:
+            call = traced(call, span.traceparent)
         try:
             ending = await self._ask(call, read, began + self._timeout)
         finally:
-            self._observe(call.endpoint, _outcome(ending), trio.current_time() - began)
+            outcome = _outcome(ending)
+            self._observe(call.endpoint, outcome, trio.current_time() - began)
+            if span is not None:
+                span.note(outcome, failed=outcome not in _HEALTHY)
+                span.end()
         if isinstance(ending, BackendError):
             raise ending
         return ending
@@ -257,6 +266,10 @@ def _verdict(answer: Answer | Silence, ending: object) -> Verdict:
 
 _BROKEN: Final = 500
 """the first status by which a backend says that the fault is its own"""
+
+
+_HEALTHY: Final[frozenset[Outcome]] = frozenset({"ok", "rejected"})
+"""How a call ends that the backend has answered."""
 
 
 def _outcome(ending: object) -> Outcome:

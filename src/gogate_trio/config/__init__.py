@@ -6,6 +6,7 @@
 - ``tokens``: the part about who a client is, and for how long.
 - ``cluster``: the part about Redis and the other nodes; ``redis``: its address.
 - ``internal``: the part about the port for the operator's machines.
+- ``tracing``: the part about the traces.
 - ``declare``: how such a line is written, and how the tree is walked.
 - ``kinds``, ``addresses``, ``allowances``, ``secret``: from an operator's text to a checked
   value and back.
@@ -45,6 +46,7 @@ from gogate_trio.config.settings import (
     WebSocketSettings,
 )
 from gogate_trio.config.tokens import AuthSettings
+from gogate_trio.config.tracing import TracingSettings
 
 __all__ = [
     "AdmissionSettings",
@@ -70,6 +72,7 @@ __all__ = [
     "Settings",
     "Source",
     "TlsSettings",
+    "TracingSettings",
     "Transport",
     "WebSocketSettings",
     "effective_settings",

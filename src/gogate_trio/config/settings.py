@@ -23,6 +23,7 @@ from gogate_trio.config.kinds import Choice, Duration, FileName, Switch, Whole
 from gogate_trio.config.load import Apart, Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
 from gogate_trio.config.tokens import AuthSettings
+from gogate_trio.config.tracing import TracingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -258,6 +259,7 @@ class Settings:
     internal: InternalSettings = group(InternalSettings)
     drain: DrainSettings = group(DrainSettings)
     log: LogSettings = group(LogSettings)
+    tracing: TracingSettings = group(TracingSettings)
 
     sources: Mapping[str, Source] = attrs.field(factory=dict, eq=False, repr=False)
     """Where each value came from, by variable; empty when no operator was involved."""

@@ -377,6 +377,13 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Exceptions that should not be; each is in the log with its traceback.",
         lambda r: r.metrics.bugs,
     ),
+    _each(
+        "gogate_trace_spans_total",
+        "Spans of traces: sent to the collector, failed on the way, dropped for want of room.",
+        "outcome",
+        lambda r: r.metrics.spans,
+        ("sent", "failed", "dropped"),
+    ),
     Metric(
         "gogate_build_info",
         "gauge",
