@@ -1,5 +1,5 @@
-"""The gates a change passes, one session each: ``nox`` runs them all but the browser's
-and the long search of ``fuzz``.
+"""The gates a change passes, one session each: ``nox`` runs them all but the browser's, the
+minutes of ``cluster``, and the long search of ``fuzz``.
 
 With ``--no-venv`` nothing is installed and the interpreter that runs nox is used: for a
 machine whose environment is made already.
@@ -79,6 +79,12 @@ def tests(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """The whole program from outside: processes, signals, real sockets."""
     pytest(session, "tests/e2e")
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Several gateways, a real Valkey, and everything that goes wrong between them."""
+    pytest(session, "tests/cluster")
 
 
 @nox.session

@@ -66,20 +66,26 @@ class Watched(Node):
 
     async def numbers(self) -> Numbers:
         """Read ``/metrics``."""
-        return {
-            (sample.name, *(sample.labels[label] for label in sorted(sample.labels))): sample.value
-            for sample in await self._samples()
-        }
+        return await numbers_at(self.internal_port)
 
     async def series(self) -> list[tuple[str, dict[str, str]]]:
         """Return the name and the labels of everything on ``/metrics``."""
-        return [(sample.name, sample.labels) for sample in await self._samples()]
+        return [(sample.name, sample.labels) for sample in await _samples(self.internal_port)]
 
-    async def _samples(self) -> list[Any]:
-        status, body = await self.page("/metrics")
-        assert status == READY_STATUS
-        families = text_string_to_metric_families(body.decode())
-        return [sample for family in families for sample in family.samples]
+
+async def numbers_at(port: int) -> Numbers:
+    """Read ``/metrics`` of the internal port given."""
+    return {
+        (sample.name, *(sample.labels[label] for label in sorted(sample.labels))): sample.value
+        for sample in await _samples(port)
+    }
+
+
+async def _samples(port: int) -> list[Any]:
+    status, body = await ask(port, "/metrics")
+    assert status == READY_STATUS
+    families = text_string_to_metric_families(body.decode())
+    return [sample for family in families for sample in family.samples]
 
 
 async def ask(port: int, path: str) -> tuple[int, bytes]:

@@ -16,8 +16,11 @@ import attrs
 
 from simulation.chronicle import Chronicle, Note
 
-LIFE = 1000
+LIFE = 100_000
 """connections of one life of the gateway: their numbers begin at a multiple of this"""
+
+MARGIN = 2.0
+"""seconds before something goes wrong in which what was stored may not have been told by then"""
 
 
 @attrs.frozen
@@ -112,7 +115,7 @@ def duplicates(case: Case) -> Iterator[Breach]:
     told: set[tuple[int, object]] = set()
     seen: dict[tuple[str, str], int] = {}
     for note in case.chronicle.of("heard", "felt"):
-        what = note.details.get("message", note.details.get("reaction"))
+        what = note.details.get("reaction", note.details.get("message"))
         texts = _texts(note)
         key = (note.details["connection"], what)
         if key in told:
@@ -127,19 +130,72 @@ def duplicates(case: Case) -> Iterator[Breach]:
         seen[note.who, epoch] = max(offset, newest)
 
 
+def forked(case: Case) -> Iterator[Breach]:
+    """A position is that of the same event for everybody."""
+    truth: dict[str, tuple[object, str]] = {}
+    for note in case.chronicle.of("heard", "felt"):
+        position = note.details["position"]
+        if position is None:
+            continue
+        what = note.details.get("reaction", note.details.get("message"))
+        first, who = truth.setdefault(position, (what, note.who))
+        if first != what:
+            told = f"{what} at {position}, where {who} heard {first}"
+            yield Breach("forked", note.who, told, _texts(note))
+
+
 def reordered(case: Case) -> Iterator[Breach]:
-    """All receivers of a chat hear the same order, in one life of the gateway."""
-    after: dict[tuple[int, int], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for (_, connection, chat), texts in _heard(case).items():
+    """All receivers of a chat hear the same order: in one life of the gateway, in one epoch.
+
+    Where there are several nodes, on all of them as long as they are together. While they are
+    not, those who know no positions hear the order of their own node.
+    """
+    after: dict[tuple[object, int], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for scope, chat, texts in _orders(case):
         for earlier, later in pairwise(texts):
             if earlier != later:
-                after[connection // LIFE, chat][later].add(earlier)
+                after[scope, chat][later].add(earlier)
     for (_, chat), graph in after.items():
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
             cycle = error.args[1]
             yield Breach("reordered", f"chat {chat}", " < ".join(cycle), frozenset(cycle))
+
+
+def _orders(case: Case) -> Iterator[tuple[object, int, list[str]]]:
+    """Yield the orders that must agree: in which scope, of which chat, and the texts."""
+    together = _stored_together(case.chronicle)
+    are_many = any(case.chronicle.of("together"))
+    orders: dict[tuple[object, int, int], list[str]] = defaultdict(list)
+    for note in case.chronicle.of("heard"):
+        text, position = note.details["text"], note.details["position"]
+        connection, chat = note.details["connection"], note.details["chat"]
+        if position is not None:
+            orders[_read(position)[0], connection, chat].append(text)
+        if position is None or not are_many:
+            orders[connection // LIFE, connection, chat].append(text)
+        if text in together:
+            orders[("together", together[text]), connection, chat].append(text)
+    for (scope, _, chat), texts in orders.items():
+        yield scope, chat, texts
+
+
+def _stored_together(chronicle: Chronicle) -> dict[str, int]:
+    """Return what was stored while all nodes heard of each other, each with which such time."""
+    together: dict[str, tuple[float, int]] = {}
+    stretch, are_together = 0, False
+    for note in chronicle.of("together", "apart", "stored"):
+        if note.what == "stored" and are_together:
+            together.setdefault(note.details["text"], (note.at, stretch))
+        elif note.what == "together":
+            stretch, are_together = stretch + 1, True
+        elif note.what == "apart":
+            are_together = False
+            together = {
+                text: (at, of) for text, (at, of) in together.items() if at < note.at - MARGIN
+            }
+    return {text: of for text, (_, of) in together.items()}
 
 
 def overtaken(case: Case) -> Iterator[Breach]:
@@ -169,7 +225,11 @@ def overtaken(case: Case) -> Iterator[Breach]:
 
 
 def silent_gaps(case: Case) -> Iterator[Breach]:
-    """In the end everybody knows everything that the backend has said it stored."""
+    """In the end everybody knows everything that the backend has said it stored.
+
+    But for those who cannot be told of a gap, where there was one.
+    """
+    lost = _lost(case.chronicle)
     answered = {note.details["message"]: note for note in case.chronicle.of("answered")}
     chats = {note.details["text"]: note.details["chat"] for note in case.chronicle.of("said")}
     for member in case.members:
@@ -177,9 +237,26 @@ def silent_gaps(case: Case) -> Iterator[Breach]:
             continue
         for message, note in answered.items():
             text = note.details["text"]
+            if text in lost and not member.is_careful:
+                continue
             if chats[text] in member.chats and message not in member.known:
                 told = f"never heard of {text} ({message})"
                 yield Breach("silent gap", member.name, told, frozenset({text}))
+
+
+def _lost(chronicle: Chronicle) -> set[str]:
+    """Return what may be lost to those who know no positions: what was stored around a loss."""
+    lost: set[str] = set()
+    recent: dict[str, float] = {}
+    is_lossy = False
+    for note in chronicle.of("lossy", "whole", "answered"):
+        is_lossy = note.what == "lossy" or (is_lossy and note.what != "whole")
+        if note.what == "lossy":
+            lost |= {text for text, at in recent.items() if at >= note.at - MARGIN}
+        elif note.what == "answered":
+            recent[note.details["text"]] = note.at
+            lost |= {note.details["text"]} if is_lossy else set()
+    return lost
 
 
 def holes(case: Case) -> Iterator[Breach]:
@@ -188,41 +265,48 @@ def holes(case: Case) -> Iterator[Breach]:
     From where it was last told to load everything, or began.
     """
     truth: dict[str, dict[int, Note]] = defaultdict(dict)
-    for note in case.chronicle.of("heard"):
-        if note.details["position"] is not None:
+    chats: dict[int, int] = {}
+    told: dict[str, list[Note]] = defaultdict(list)
+    for note in case.chronicle.of("welcomed", "resync", "heard", "felt"):
+        if note.what == "heard":
+            chats[note.details["message"]] = note.details["chat"]
+        if note.details.get("position") is None:
+            continue
+        told[note.who].append(note)
+        if note.what in {"heard", "felt"}:
             epoch, offset = _read(note.details["position"])
             truth[epoch][offset] = note
     for member in case.members:
         if member.is_careful:
-            yield from _holes_of(member, case.chronicle, truth)
+            yield from _holes_of(member, told[member.name], truth, chats)
 
 
 def _holes_of(
-    member: Member, chronicle: Chronicle, truth: dict[str, dict[int, Note]]
+    member: Member, told: list[Note], truth: dict[str, dict[int, Note]], chats: dict[int, int]
 ) -> Iterator[Breach]:
-    """Go through what a client was told, keeping the stretch that it believes to know whole."""
+    """Go through what a client was told, keeping the stretch that it believes to know whole.
+
+    Another epoch without a word begins where the one before was: its node goes on alone.
+    """
     epoch, since, until = "", 0, 0
     heard: set[int] = set()
-    for note in (*chronicle.of("welcomed", "resync", "heard", "felt"), _END):
-        if note.who not in {member.name, _END.who}:
-            continue
+    for note in (*told, _END):
         begins_anew = note.what == "resync" or note.details.get("recovered") is False
-        if note is _END or begins_anew:
+        position = (epoch, until) if note is _END else _read(note.details["position"])
+        if note is _END or begins_anew or position[0] != epoch:
             for offset in range(since + 1, until + 1):
                 missed = truth[epoch].get(offset)
-                if missed and missed.details["chat"] in member.chats and offset not in heard:
-                    told = f"{missed.details['text']} at {epoch}-{offset} was left out"
-                    yield Breach("silent gap", member.name, told, _texts(missed))
-        if note is _END:
-            return
-        position = _read(note.details["position"])
-        if begins_anew:
-            (epoch, since), heard = position, set()
+                if missed is None or offset in heard:
+                    continue
+                if chats.get(missed.details["message"]) in member.chats:
+                    left_out = missed.details.get("text", missed.details.get("reaction"))
+                    place = f"{left_out} at {epoch}-{offset} was left out"
+                    yield Breach("silent gap", member.name, place, _texts(missed))
+            epoch, since, heard = position[0], position[1] if begins_anew else until, set()
             until = since
-        elif position[0] == epoch:
-            until = max(until, position[1])
-            if note.what == "heard":
-                heard.add(position[1])
+        until = max(until, position[1])
+        if note.what in {"heard", "felt"}:
+            heard.add(position[1])
 
 
 # ── left over ────────────────────────────────────────────────────────────────
@@ -245,6 +329,7 @@ LAWS: tuple[Callable[[Case], Iterable[Breach]], ...] = (
     stored_twice,
     unanswered,
     duplicates,
+    forked,
     reordered,
     overtaken,
     silent_gaps,

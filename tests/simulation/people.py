@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 import trio
 
-from simulation.visit import Over, Visit
+from simulation.visit import Over, TurnedAway, Visit
 
 if TYPE_CHECKING:
     from random import Random
@@ -49,6 +49,8 @@ class Guide:
     is_talking: bool = True
     is_leaving: bool = False
     """Whether it hangs up as soon as it can and does not come back."""
+    paces: tuple[float, ...] = (0.0, 0.0, 0.0, 0.02, 0.3)
+    """Seconds it takes over each frame: one of these on each connection."""
     known: set[int] = attrs.field(factory=set)
     """Ids of all messages it has heard of or loaded."""
     _said: int = 0
@@ -58,9 +60,10 @@ class Guide:
         """Be there, come back whenever the connection is lost, until it is time to leave."""
         async with trio.open_nursery() as home:
             while not self.is_leaving:
-                await self._be_there(home)
+                retry = await self._be_there(home)
                 if not self.is_leaving:
-                    await trio.sleep(self.random.uniform(0.1, 3.0) / self.haste)
+                    pause = self.random.uniform(0.1, 3.0) / self.haste
+                    await trio.sleep(pause if retry is None else retry)
             home.cancel_scope.cancel()
 
     def leave(self) -> None:
@@ -74,19 +77,23 @@ class Guide:
         number = self._visit.number if self._visit else 0
         self.chronicle.note(self.name, what, connection=number, **details)
 
-    async def _be_there(self, home: trio.Nursery) -> None:
+    async def _be_there(self, home: trio.Nursery) -> float | None:
+        """Live through one connection; return after how many seconds to come back, if told."""
         dialled = self.network.dial(self.name)
         if dialled is None:
-            return
-        pace = self.random.choice((0.0, 0.0, 0.0, 0.02, 0.3))
+            return None
+        pace = self.random.choice(self.paces)
         self._visit = visit = Visit(*dialled, pace)
         self.note("dialled", pace=pace)
         try:
             await self._converse(visit, home)
         except Over as over:
-            self.note("over", why=over.args[0] if over.args else "write")
+            what = "turned away" if isinstance(over, TurnedAway) else "over"
+            self.note(what, why=over.args[0], retry=over.retry)
+            return over.retry
         finally:
             visit.wire.close()
+        return None
 
     async def _converse(self, visit: Visit, home: trio.Nursery) -> None:
         with trio.move_on_after(PATIENCE) as coming:
@@ -135,7 +142,8 @@ class Guide:
             )
         elif event["event"] == "new_reaction":
             key = (data["message_id"], data["emoji"])
-            self.note("felt", reaction=key, position=event.get("position"))
+            message = data["message_id"]
+            self.note("felt", reaction=key, message=message, position=event.get("position"))
 
     async def _fetch(self) -> None:
         await trio.sleep(self.random.uniform(0.0, 0.5))
@@ -245,10 +253,13 @@ class Careful(Guide):
         home.start_soon(self._think_of_more, visit)
         while True:
             self._news = trio.Event()
-            for each in tuple(self.unsure.values()):
-                if not each.is_on_its_way:
-                    await self._send(visit, each)
+            await self._send_all(visit)
             await self._news.wait()
+
+    async def _send_all(self, visit: Visit) -> None:
+        for each in tuple(self.unsure.values()):
+            if not each.is_on_its_way:
+                await self._send(visit, each)
 
     async def _send(self, visit: Visit, each: Unsure) -> None:
         each.is_on_its_way = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Protocol
 
 import attrs
@@ -28,7 +29,17 @@ class Line(Protocol):
 
 
 class Over(Exception):
-    """The connection is."""
+    """The connection is: why, and what the close frame said."""
+
+    @property
+    def retry(self) -> float | None:
+        """After how many seconds to come back, where the gateway has said so."""
+        told = _RETRY.search(self.args[1]) if len(self.args) > 1 else None
+        return int(told[1]) / 1000 if told else None
+
+
+class TurnedAway(Over):
+    """There never was a connection."""
 
 
 @attrs.define(eq=False)
@@ -48,7 +59,7 @@ class Visit:
             try:
                 await self.wire.send_all(data)
             except trio.BrokenResourceError:
-                raise Over from None
+                raise Over("write") from None
 
     async def say(self, event: str, command_id: str | None = None, **data: Any) -> None:
         """Send one event of the protocol."""
@@ -58,13 +69,16 @@ class Visit:
         await self.send(frame(TEXT, json.dumps(said).encode()))
 
     async def upgrade(self) -> None:
-        """Become a WebSocket."""
-        await self.send(UPGRADE + b"\r\n")
-        while b"\r\n\r\n" not in self._buffer:
-            await self._fill()
+        """Become a WebSocket. Raises ``TurnedAway``."""
+        try:
+            await self.send(UPGRADE + b"\r\n")
+            while b"\r\n\r\n" not in self._buffer:
+                await self._fill()
+        except Over as over:
+            raise TurnedAway(*over.args) from None
         head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101"):
-            raise Over(head)
+            raise TurnedAway(head)
         self._buffer[:] = rest
 
     async def next(self) -> dict[str, Any]:
@@ -76,7 +90,7 @@ class Visit:
             if opcode == TEXT:
                 return json.loads(payload)
             if opcode == CLOSE:
-                raise Over(int.from_bytes(payload[:2]))
+                raise Over(int.from_bytes(payload[:2]), payload[2:].decode())
             if opcode == PING:
                 await self.send(frame(PONG, payload))
 
@@ -108,3 +122,6 @@ class Visit:
         if not data:
             raise Over("end")
         self._buffer += data
+
+
+_RETRY = re.compile(r"\bretry=(\d+)")

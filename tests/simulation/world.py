@@ -70,6 +70,7 @@ def _reproducibly(luck: random.Random, log: Callable[..., Any]) -> list[Any]:
     """Return patches for all that is random in a gateway, in the order of tasks first of all."""
     structlog.configure(processors=[log], cache_logger_on_first_use=False)
     trio._core._run._r.seed(luck.random())
+    random.seed(luck.random())
     return [
         mock.patch.object(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", new=True),
         mock.patch.object(secrets, "token_hex", lambda size: luck.randbytes(size).hex()),
