@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from fixtures.valkey import Valkey
 
     from fakes.backend import FakeBackend
+    from fixtures.valkey import Valkey
     from simulation.people import Guide
 
 PATIENCE = 90.0
