@@ -6,6 +6,7 @@
 - ``reading``: what we read, tolerant of either dialect.
 - ``gate``: may a call go now: slots, the queue for them, the circuit breaker.
 - ``exchange``: one bounded HTTP exchange: deadline, size, what was sent.
-- ``transport``: kept-alive connections; ``conversation``: HTTP on one; ``pipe``: its bytes.
+- ``transport``: kept-alive connections; ``conversation``: HTTP on one; ``plain``: the answers that
+  need no h11; ``pipe``: its bytes.
 - ``membership``: the remembered member lists; ``inquiry``: whose a token is.
 """

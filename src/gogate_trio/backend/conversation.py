@@ -1,14 +1,14 @@
 """HTTP/1.1 on one connection to the backend: one request, one answer, and again.
 
-h11 reads the answers, which others write: it knows where each ends, what is too long or out
-of shape, and whether another may follow. Requests are written here: h11 would spend more on
-checking headers of our own making than on the answer. It is shown a stand-in, to keep step.
+An ordinary answer is read by ``plain``. Any other is h11's, from its first byte: it knows where
+each ends, what is too long or out of shape, and whether another may follow. Requests are written
+here: h11 would spend more on checking headers of our own making than on the answer. It is shown
+a stand-in, to be in step.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,6 +17,7 @@ import httpx
 import trio
 
 from gogate_trio.backend.pipe import NothingLeft
+from gogate_trio.backend.plain import PlainHead, read_plain_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,19 +36,24 @@ class Conversation:
     def __init__(self, pipe: Pipe) -> None:
         """Take the connection over."""
         self._pipe = pipe
-        self._h11 = h11.Connection(h11.CLIENT)
+        self._h11: h11.Connection | None = None
+        """Reads the answer under way, unless that is plain."""
+        self._left = 0
+        """The bytes of a plain answer's body that are still to be returned."""
+        self._read = b""
+        """What came and was not returned yet."""
         self._is_cut = False
         self.idle_since = 0.0
         """When it was last of use: trio's time."""
 
-    async def ask(self, method: str, request: bytes, timeouts: Timeouts) -> h11.Response:
+    async def ask(
+        self, method: str, request: bytes, timeouts: Timeouts
+    ) -> PlainHead | h11.Response:
         """Send a whole request; return the head of its answer.
 
         Raises ``NothingLeft`` when no byte of it was sent, else another
         ``httpx.TransportError``.
         """
-        self._h11.send(_stand_in(method))
-        self._h11.send(_END)
         try:
             await self._send(request, timeouts.get("write"))
         except NothingLeft:
@@ -55,25 +61,43 @@ class Conversation:
         except httpx.WriteError:
             # A backend may say no and hang up before it has read everything.
             self._is_cut = True
+        data = await self._receive(timeouts.get("read"))
+        plain = read_plain_head(data) if method in _ANSWERED else None
+        if plain is not None:
+            self._left, self._read = plain.length, data[plain.end :]
+            return plain
+        self._h11 = talk = _waiting(method)
+        talk.receive_data(data)
         while True:
-            event = await self._next(timeouts.get("read"))
+            event = await self._next(talk, timeouts.get("read"))
             if type(event) is h11.Response:
                 return event
 
     async def part(self, timeouts: Timeouts) -> bytes | None:
         """Return the next part of the answer's body; None at its end."""
-        event = await self._next(timeouts.get("read"))
-        return bytes(event.data) if type(event) is h11.Data else None
+        if self._h11 is not None:
+            event = await self._next(self._h11, timeouts.get("read"))
+            return bytes(event.data) if type(event) is h11.Data else None
+        if not self._left:
+            return None
+        data = self._read or await self._receive(timeouts.get("read"))
+        if not data:
+            raise httpx.RemoteProtocolError("the connection ended before the answer did")
+        part, self._read = data[: self._left], data[self._left :]
+        self._left -= len(part)
+        return part
 
     def go_on(self) -> bool:
         """Get ready for another request; False when there cannot be one."""
-        talk = self._h11
-        ended = talk.our_state is h11.DONE and talk.their_state is h11.DONE
+        talk, self._h11 = self._h11, None
         # Bytes behind the answer would be taken for the next one's.
-        if not ended or self._is_cut or talk.trailing_data[0]:
+        if self._is_cut or self._left or self._read:
             return False
-        talk.start_next_cycle()
-        return True
+        return talk is None or (
+            talk.our_state is h11.DONE
+            and talk.their_state is h11.DONE
+            and not talk.trailing_data[0]
+        )
 
     def is_dead(self) -> bool:
         """Whether the other side has hung up, or speaks out of turn, while nobody asked."""
@@ -83,14 +107,14 @@ class Conversation:
         """Hang up at once. Idempotent."""
         self._pipe.close()
 
-    async def _next(self, seconds: float | None) -> h11.Event:
+    async def _next(self, talk: h11.Connection, seconds: float | None) -> h11.Event:
         while True:
             try:
-                event = self._h11.next_event()
+                event = talk.next_event()
                 if isinstance(event, h11.Event):
                     return event
                 # Never PAUSED: that is for whoever waits for a request.
-                self._h11.receive_data(await self._receive(seconds))
+                talk.receive_data(await self._receive(seconds))
             except h11.RemoteProtocolError as error:
                 raise httpx.RemoteProtocolError(str(error)) from error
 
@@ -148,10 +172,13 @@ def write_head(request: httpx.Request) -> Head:
 _LINES: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)+")
 _FRAMING: Final = re.compile(rb"(?im)^(?:content-length|transfer-encoding): (.*)\r$")
 _TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
-_END: Final = h11.EndOfMessage()
+_ANSWERED: Final = frozenset({"GET", "POST"})
+"""Methods whose answers have the body they announce."""
 
 
-@lru_cache(maxsize=16)
-def _stand_in(method: str) -> h11.Request:
-    """Return a request that h11 believes was sent: of the real one only the method matters."""
-    return h11.Request(method=method, target="/", headers=[("Host", "stand-in")])
+def _waiting(method: str) -> h11.Connection:
+    """Return an h11 that believes it sent a request: of the real one only the method matters."""
+    talk = h11.Connection(h11.CLIENT)
+    talk.send(h11.Request(method=method, target="/", headers=[("Host", "stand-in")]))
+    talk.send(h11.EndOfMessage())
+    return talk
