@@ -196,6 +196,17 @@ MET: Final = {
     "OUTBOX_BYTES": Row(SLOW, BEHIND),
     "SEND_BUFFER_BYTES": Row(SLOW, BEHIND),
     "WRITE_PIECE_BYTES": Row("nothing, when it reads so much within `WRITE_WAIT`", STEADY),
+    "LAST_CALL_SECONDS": Row(
+        "nothing; who connects later is served by another process, a second later",
+        "server/test_last_call.py::test_those_in_the_queue_are_accepted_and_the_others_come_to_the_neighbour",
+    ),
+    "LAST_QUEUE_SECONDS": Row(
+        "a reset",
+        "server/test_last_call.py::test_a_queue_that_nobody_accepts_does_not_hold_up_the_drain",
+    ),
+    "LAST_HEAD_SECONDS": Row(
+        "503", "server/test_draining.py::test_a_client_that_comes_in_during_the_drain_is_sent_away"
+    ),
     "LINGER_SECONDS": Row(
         LINGER, "server/test_heartbeat_sockets.py::test_a_peer_that_has_vanished_is_let_go"
     ),

@@ -159,6 +159,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
                 await service.ready()
                 task_status.started(Serving(listeners[0].port, metrics, internal.port))
                 await internal.serve_until(stop)
+                await _last_call(listeners)
                 listening.cancel_scope.cancel()
             server.shut()
             await service.stopping(settings.drain.timeout)
@@ -193,6 +194,12 @@ async def _listen(
     await trio.serve_listeners(
         server.welcome, listeners, handler_nursery=connections, task_status=task_status
     )
+
+
+async def _last_call(listeners: list[Listener]) -> None:
+    async with trio.open_nursery() as calling:
+        for listener in listeners:
+            calling.start_soon(listener.last_call)
 
 
 def _settle_memory() -> None:

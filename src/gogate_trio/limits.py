@@ -71,6 +71,17 @@ WRITE_PIECE_BYTES: Final = 16384
 """bytes between two signs of progress to a slow client: one TLS record. With the default
 WRITE_WAIT of 10 s a client must take 1.6 kB/s."""
 
+LAST_CALL_SECONDS: Final = 0.2
+"""seconds in which who is connecting to a port that others serve, too, may finish when we stop
+listening there: a round trip to anywhere but the far side of a satellite."""
+
+LAST_QUEUE_SECONDS: Final = 1.0
+"""seconds that accepting those in the queue may take then. It takes about 0.1 for all 4096."""
+
+LAST_HEAD_SECONDS: Final = 0.25
+"""seconds that a client which has connected just before the stop has left to ask for its WebSocket:
+it is told when to come back. Who takes longer gets a 503."""
+
 LINGER_SECONDS: Final = 2.0
 """seconds a closing connection waits for the peer's close frame and end of stream."""
 

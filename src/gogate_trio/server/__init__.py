@@ -1,6 +1,7 @@
 """The only rooms that touch client sockets.
 
 - ``sockets``: where clients come in, bound here or inherited from systemd.
+- ``lastcall``: how they are closed so that nobody who has come is turned away.
 - ``listener``: one task per client, drain.
 - ``capacity``: how many sockets this process may hold.
 - ``incidents``: what had to be decided against a client, in the log.

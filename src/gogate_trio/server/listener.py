@@ -7,6 +7,7 @@ so each task is fenced, and what it raises is logged once as the bug it is.
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,10 +17,13 @@ from gogate_trio.config import OriginSettings
 from gogate_trio.ids import ConnectionId
 from gogate_trio.limits import (
     HANDSHAKE_SECONDS,
+    LAST_HEAD_SECONDS,
     LINGER_SECONDS,
+    RECONNECT_SECONDS,
     REFUSALS_AT_ONCE,
 )
 from gogate_trio.log import get_logger
+from gogate_trio.protocol import close
 from gogate_trio.protocol.forwarded import client_address, is_within
 from gogate_trio.protocol.handshake import (
     FORBIDDEN,
@@ -90,10 +94,10 @@ class Server:
             wire.close()
 
     def shut(self) -> None:
-        """Let nobody in any more: who has not finished asking is told to come back later."""
+        """Let nobody in any more: who asks in a moment is told when to come back, others 503."""
         self._is_shut = True
         for asking in self._asking:
-            asking.cancel()
+            asking.deadline = trio.current_time() + LAST_HEAD_SECONDS
 
     def _address_at_accept(self, wire: Wire) -> str | None:
         """Return the address to count a socket under; a proxy's clients are counted later."""
@@ -125,15 +129,21 @@ class Server:
             await self._answer_page(stream, read)
             return None
         head, behind = read
-        fault = UNAVAILABLE if self._is_shut else self._fault_of(head, wire.peer, ticket)
+        fault = self._fault_of(head, wire.peer, ticket)
         if fault is not None:
             await self._answer(stream, fault, with_body=head.method != b"HEAD")
             return None
         number = ConnectionId(next(self._numbers))
-        return Connection(number, stream, self._house, Visit(ticket, head, behind))
+        connection = Connection(number, stream, self._house, Visit(ticket, head, behind))
+        if self._is_shut:
+            after = random.uniform(*RECONNECT_SECONDS)  # noqa: S311 - no secret
+            connection.hang_up(close.restart(round(after * 1000)))
+        return connection
 
     async def _read_unless_shut(self, wire: Wire) -> tuple[Wire | TlsWire, Read]:
         asking = trio.CancelScope()
+        if self._is_shut:
+            asking.deadline = trio.current_time() + LAST_HEAD_SECONDS
         self._asking.add(asking)
         try:
             with asking:

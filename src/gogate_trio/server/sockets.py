@@ -11,15 +11,21 @@ import trio
 from gogate_trio.config import ListenSettings
 from gogate_trio.errors import OperatorError
 from gogate_trio.limits import BACKLOG, SEND_BUFFER_BYTES
+from gogate_trio.server.lastcall import last_call
 from gogate_trio.server.wire import Wire
 
 
 class Listener(trio.abc.Listener[Wire]):
     """A listening TCP socket whose accepted sockets are ``Wire``s."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over a bound, listening, non-blocking socket."""
+    def __init__(self, sock: socket.socket, *, is_own: bool, is_shared: bool = False) -> None:
+        """Take over a bound, listening, non-blocking socket.
+
+        ``is_own``: nobody else has it open; ``is_shared``: others listen on the same port.
+        """
         self._socket = sock
+        self._is_own = is_own
+        self._is_shared = is_shared
 
     @property
     def port(self) -> int:
@@ -35,6 +41,14 @@ class Listener(trio.abc.Listener[Wire]):
             except (BlockingIOError, ConnectionAbortedError):
                 continue
             return _prepared(sock, str(address[0]))
+
+    async def last_call(self) -> None:
+        """Have those accepted who have come, and let nobody else come. Then close it.
+
+        Whoever comes to an inherited socket waits for the next who has it.
+        """
+        if self._is_own:
+            await last_call(self._socket, is_shared=self._is_shared)
 
     async def aclose(self) -> None:
         """Stop listening. An inherited socket goes on in whoever else has it."""
@@ -58,7 +72,7 @@ async def open_listeners(
 
     The block's end closes what is still open. Raises as ``open_listener`` does.
     """
-    listeners = [Listener(sock) for sock in inherited] or [
+    listeners = [Listener(sock, is_own=False) for sock in inherited] or [
         open_listener(settings.host, settings.port, reuse_port=settings.reuse_port)
     ]
     async with AsyncExitStack() as open_ones:
@@ -77,7 +91,7 @@ def open_listener(host: str, port: int, *, reuse_port: bool = False) -> Listener
     except OSError as error:
         raise OperatorError(f"cannot listen on port {port}: {error.strerror}") from None
     sock.setblocking(False)
-    return Listener(sock)
+    return Listener(sock, is_own=True, is_shared=reuse_port)
 
 
 def _bound(host: str, port: int, *, reuse_port: bool) -> socket.socket:
