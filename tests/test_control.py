@@ -17,10 +17,12 @@ class Somebody:
 
     user: User | None
     hangups: list = attrs.field(factory=list)
+    name: str = ""
 
     def hang_up(self, hangup):
         """Note it."""
         self.hangups.append((hangup.code, hangup.text))
+        self.name = hangup.reason
 
 
 @attrs.define
@@ -63,6 +65,8 @@ async def test_disconnect_ends_every_connection_of_one_user(control, crowd):
     control.obey(Disconnect(1, 4503, "logged out"))
 
     assert [each.hangups for each in crowd] == [[(4503, "logged out")]] * 2 + [[], []]
+    # What the backend says is no name of a metric.
+    assert {each.name for each in crowd[:2]} == {"disconnected"}
 
 
 async def test_revalidate_doubts_the_tokens_of_one_user(control, crowd, noted):

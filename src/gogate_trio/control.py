@@ -16,7 +16,7 @@ from gogate_trio.ids import UserId
 from gogate_trio.keeper import Keeper
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
-from gogate_trio.protocol.close import Hangup
+from gogate_trio.protocol.close import disconnected
 
 _log = get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Control:
     def _obey(self, instruction: Instruction) -> None:
         match instruction:
             case Disconnect():
-                hangup = Hangup(instruction.code, instruction.reason)
+                hangup = disconnected(instruction.code, instruction.reason)
                 for caller in self._of(instruction.user_id):
                     caller.hang_up(hangup)
             case Revalidate():

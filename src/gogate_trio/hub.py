@@ -29,6 +29,9 @@ from gogate_trio.tracing.spans import Tracer
 _KEPT_AUDIENCES = 4096
 """audiences whose outboxes are kept ready between publications; all are dropped beyond it"""
 
+_KEPT_USERS = 2_000_000
+"""users in these audiences: 140 MB where no member list shares them. As above."""
+
 
 @attrs.frozen
 class _Reached:
@@ -63,6 +66,8 @@ class Hub:
         self._inbox, self._queue = trio.open_memory_channel[Publication](HUB_INBOX)
         self._reached: dict[tuple[int, UserId | None], _Reached] = {}
         self._reached_version = directory.version
+        self._reached_users = 0
+        """users in the audiences that are kept"""
         self._left = SENDS_PER_TURN
         """sends until the next checkpoint"""
         self._unsettled = 0
@@ -235,13 +240,14 @@ class Hub:
     def _reach(self, audience: Mapping[UserId, str], except_user: UserId | None) -> _Reached:
         if self._reached_version != self._directory.version:
             # Nothing older will serve again, and it would keep those who have left in memory.
-            self._reached.clear()
+            self._forget_reached()
             self._reached_version = self._directory.version
         key = (id(audience), except_user)
         reached = self._reached.get(key)
         if reached is None:
-            if len(self._reached) >= _KEPT_AUDIENCES:
-                self._reached.clear()
+            if len(self._reached) >= _KEPT_AUDIENCES or self._reached_users >= _KEPT_USERS:
+                self._forget_reached()
+            self._reached_users += len(audience)
             users = audience.keys() if except_user is None else audience.keys() - {except_user}
             outboxes = self._directory.reach(users)
             plain = tuple(outbox for outbox in outboxes if not outbox.wants_positions)
@@ -255,6 +261,10 @@ class Hub:
             )
             self._reached[key] = reached
         return reached
+
+    def _forget_reached(self) -> None:
+        self._reached.clear()
+        self._reached_users = 0
 
 
 def _trace(tracer: Tracer, run: list[Publication], seconds: float) -> None:

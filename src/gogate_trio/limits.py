@@ -179,7 +179,36 @@ COMMAND_ID_CHARACTERS: Final = 64
 """characters of a command's id. A UUID has 36."""
 
 HISTORY_BYTES: Final = 64 * 1024 * 1024
-"""bytes of event texts in the resume window of a node. 10,000 events of 6 KiB fit."""
+"""bytes of event texts, and of audiences that are no chat's, in the resume window of a node.
+10,000 events of 6 KiB fit."""
+
+# ── the internal API ─────────────────────────────────────────────────────────
+
+API_BODY_BYTES: Final = 524_288
+"""bytes of one request's body: half of what may wait for a connection, so that an event that is
+published never fills an outbox by itself."""
+
+API_USERS: Final = 1_000
+"""users one publication may name. A chat is not named by its members but by its id."""
+
+API_AT_ONCE: Final = 64
+"""requests that passed the key and are being worked on at once: as many as calls to the backend
+may be under way by default. More are answered ``BUSY``."""
+
+API_SECONDS: Final = 15.0
+"""seconds one of them may take: a look-up at the backend of 10 s fits in."""
+
+API_PAGE: Final = 1_000
+"""connections in one answer."""
+
+IDEMPOTENCY_KEYS: Final = 100_000
+"""keys of publications that are remembered (about 15 MB); the oldest goes first."""
+
+IDEMPOTENCY_SECONDS: Final = 600.0
+"""seconds for which a key publishes once: well past the patience of whoever tries again."""
+
+IDEMPOTENCY_KEY_CHARACTERS: Final = 128
+"""characters of an ``Idempotency-Key``. A UUID has 36."""
 
 # ── the end of a node ────────────────────────────────────────────────────────
 

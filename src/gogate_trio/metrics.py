@@ -106,6 +106,8 @@ class Metrics:
     """events told again to clients that came back"""
     gaps: int = 0
     """times the stream had to begin anew: every resuming client was told to fetch"""
+    api: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    """requests to the internal API, by operation and status"""
     rechecks: Counter[str] = attrs.field(factory=Counter)
     """tokens in use that the backend was asked about again, by what it said"""
     bugs: int = 0

@@ -77,6 +77,10 @@ class Publisher:
         """How many publications wait until their members can be learnt."""
         return sum(map(len, self._late.values()))
 
+    def is_behind(self, chat_id: ChatId) -> bool:
+        """Whether something waits that happened in this chat: nothing may go past it."""
+        return chat_id in self._late
+
     async def publish(
         self, event: Event, chat_id: ChatId | None, user: User, *, since: float | None = None
     ) -> None:

@@ -13,8 +13,8 @@ AUDIENCE = {1: "Jo"}
 
 
 def entry(offset, *, at=0.0, size=10):
-    """An event of so many bytes."""
-    return Entry(offset, b"x" * size, AUDIENCE, None, at)
+    """An event of a chat, of so many bytes."""
+    return Entry(offset, b"x" * size, AUDIENCE, 1, at)
 
 
 def history(*offsets, window=WIDE):
@@ -121,6 +121,19 @@ def test_it_keeps_so_many_bytes():
     assert (offsets(kept), kept.size) == ([], 0)
     assert kept.covers(Position("e", 5), 0.0)
     assert not kept.covers(Position("e", 4), 0.0)
+
+
+def test_an_audience_that_is_no_chats_counts_as_well():
+    """A member list is kept anyway; a list of users is kept for its event alone."""
+    kept = History("e", Window(seconds=1e9, events=100, size=1000))
+    crowd = dict.fromkeys(range(1, 11), "")
+    kept.append(Entry(1, b"x" * 10, crowd, 1, 0.0))
+    assert kept.size == 10
+    kept.append(Entry(2, b"x" * 10, crowd, None, 0.0))
+    assert 500 < kept.size < 1000
+    kept.append(Entry(3, b"x" * 10, crowd, None, 0.0))
+
+    assert offsets(kept) == [3]
 
 
 def test_it_keeps_so_many_seconds():

@@ -1,7 +1,8 @@
 """The internal port: what the operator's machines ask, apart from the clients.
 
 - ``opening``: puts it together.
-- ``port``: its HTTP server.
+- ``port``: its HTTP server; ``intake``: what it reads.
+- ``api``: what the backend asks of the gateway, behind a key.
 - ``readiness``: whether this node can do its work, and what is missing if not.
 - ``lag``: how late the event loop is.
 - ``dials``: where the numbers are read.
@@ -9,6 +10,6 @@
 - ``exposition``: all of them in Prometheus' text format.
 - ``table``: all of them as a table for the docs.
 
-Nothing here is secret and nothing changes anything, so nobody is asked for a key; whom the
-port is open to is a matter of ``INTERNAL_HOST``.
+The pages tell no secret and change nothing, so nobody is asked for a key there; whom the port
+is open to is a matter of ``INTERNAL_HOST``. All else is behind the key of the API.
 """

@@ -80,8 +80,9 @@ _ENDS: Final = {
     end.reason: str(end.code)
     for end in (*vars(close).values(), close.backend_away(0.0), close.restart(0))
     if isinstance(end, Hangup)
-}
-"""Reason of each end of a connection → its close code; 0 where none is sent."""
+} | {close.disconnected(0, "").reason: ""}
+"""Reason of each end of a connection → its close code; 0 where none is sent, none where it is
+the backend's own choice."""
 
 
 # ── what takes more than a look ──────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""The HTTP server of the internal port: a few pages, made when they are asked for.
+"""The HTTP server of the internal port: a few pages, made when they are asked for, and the API.
 
 Built like the front door, and as hard to upset: a bounded head, a deadline on reading and on
 writing, one answer a connection, a fence around each. It answers until the very end of a
@@ -8,14 +8,21 @@ drain, so that its last words are true.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
+from gogate_trio.internal.api.problems import page_of
+from gogate_trio.internal.intake import Intake
 from gogate_trio.limits import HANDSHAKE_SECONDS, LINGER_SECONDS
 from gogate_trio.log import get_logger
-from gogate_trio.protocol.handshake import TIMED_OUT, UNAVAILABLE, Status
-from gogate_trio.server.door import read_head
+from gogate_trio.protocol.handshake import (
+    BODY_REFUSED,
+    TIMED_OUT,
+    UNAVAILABLE,
+    Head,
+    Status,
+)
 from gogate_trio.server.farewell import see_off
 from gogate_trio.server.pages import Page, find, render
 from gogate_trio.server.sockets import open_listener
@@ -34,17 +41,28 @@ Pages = Mapping[str, Callable[[], Page]]
 """By path, what makes the page. Must not block; must be quick, for it holds up everything."""
 
 
+class Api(Protocol):
+    """What has paths, methods and bounds of its own."""
+
+    def owns(self, head: Head) -> bool:
+        """Whether a request is for it."""
+
+    async def answer(self, head: Head, body: Intake, peer: str) -> Page:
+        """Answer one; ``body`` follows the head. May raise ``trio.BrokenResourceError``."""
+
+
 async def serve_internal(
     host: str,
     port: int,
     pages: Pages,
+    api: Api | None = None,
     *,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answer for ever; ``started`` gets the port. Raises ``OperatorError`` when it is not free."""
     listener = open_listener(host, port)
     bound = listener.port
-    desk = Desk(pages)
+    desk = Desk(pages, api)
     async with trio.open_nursery() as answering:
         await answering.start(trio.serve_listeners, desk.welcome, [listener])
         _log.info("serving_internal", host=host, port=bound)
@@ -54,8 +72,9 @@ async def serve_internal(
 class Desk:
     """Attends to whoever asks on the internal port."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, api: Api | None) -> None:
         self._pages = pages
+        self._api = api
         self._attending = 0
 
     async def welcome(self, wire: Wire) -> None:
@@ -73,26 +92,35 @@ class Desk:
         if self._attending > _AT_ONCE + _REFUSALS_AT_ONCE:
             return
         if self._attending > _AT_ONCE:
-            await self._answer(wire, UNAVAILABLE)
+            await self._answer(wire, page_of(UNAVAILABLE))
             return
-        read: object = TIMED_OUT
+        intake = Intake(wire)
+        head: Head | Status | None = TIMED_OUT
         try:
             with trio.move_on_after(HANDSHAKE_SECONDS):
-                read = await read_head(wire)
+                head = await intake.head()
+            if isinstance(head, Head):
+                page = await self._page(head, intake, wire.peer)
+                await self._answer(wire, page, with_body=head.method != b"HEAD")
+            elif head is not None:
+                await self._answer(wire, page_of(head))
         except trio.BrokenResourceError:
             return
-        if isinstance(read, Status):
-            await self._answer(wire, read)
-        elif isinstance(read, tuple):
-            head, _behind = read
-            found = find(head, self._pages)
-            answer = found if isinstance(found, Status) else found()
-            await self._answer(wire, answer, with_body=head.method != b"HEAD")
 
-    async def _answer(self, wire: Wire, answer: Page | Status, *, with_body: bool = True) -> None:
-        with trio.move_on_after(LINGER_SECONDS):
+    async def _page(self, head: Head, intake: Intake, peer: str) -> Page:
+        if self._api is not None and self._api.owns(head):
+            # The API has bounds of its own: what waits there keeps no probe out.
+            self._attending -= 1
             try:
-                await wire.send_all(render(answer, with_body=with_body))
-            except trio.BrokenResourceError:
-                return
+                return await self._api.answer(head, intake, peer)
+            finally:
+                self._attending += 1
+        if intake.has_body:
+            return page_of(BODY_REFUSED)
+        found = find(head, self._pages)
+        return page_of(found) if isinstance(found, Status) else found()
+
+    async def _answer(self, wire: Wire, page: Page, *, with_body: bool = True) -> None:
+        with trio.move_on_after(LINGER_SECONDS):
+            await wire.send_all(render(page, with_body=with_body))
             await see_off(wire)

@@ -26,11 +26,16 @@ class Hangup:
     """The ``error`` event that goes out before the close frame."""
     retry_after_ms: int | None = None
     """Milliseconds after which the client should come back."""
+    words: str = ""
+    """What the peer is told in place of the reason, where somebody else chose it. At most 123
+    bytes of UTF-8."""
 
     @property
     def text(self) -> str:
         """The reason in the close frame, with ``retry=`` and the delay where there is one."""
-        return self.reason if self.retry_after_ms is None else f"retry={self.retry_after_ms}"
+        if self.retry_after_ms is not None:
+            return f"retry={self.retry_after_ms}"
+        return self.words or self.reason
 
 
 RESTART: Final = 1012
@@ -71,6 +76,11 @@ def restart(after_ms: int) -> Hangup:
 def backend_away(seconds: float) -> Hangup:
     """Return the end of a client that cannot be authenticated now."""
     return Hangup(1013, "backend unavailable", retry_after_ms=round(seconds * 1000))
+
+
+def disconnected(code: int, words: str) -> Hangup:
+    """Return the end of a client that the backend wants gone, in the backend's own words."""
+    return Hangup(code, "disconnected", words=words)
 
 
 def is_legal(code: int) -> bool:

@@ -77,6 +77,11 @@ def with_position(text: bytes, position: str) -> bytes:
     return b'%b,"position":"%b"}' % (text[:-1], position.encode())
 
 
+def encode_told(name: str, data: bytes) -> bytes:
+    """Return an event in the backend's words: its name, ``[a-z_]+``, and one JSON object."""
+    return b'{"event":"%b","data":%b}' % (name.encode(), data)
+
+
 def encode_event(event: Event, reply_to: CommandId | None = None) -> bytes:
     """Return the event as one JSON document; as the reply to a command, if it has an id."""
     data = event.body if type(event) is NewMessage else _encode(event)

@@ -6,7 +6,7 @@ compare what they see with the guide.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final, get_args
 
 import attrs
 
@@ -140,6 +140,12 @@ class Throttled:
     retry_after_ms: int
 
 
+CHAT_EVENTS: Final = frozenset(
+    event.NAME for event in (NewMessage, UserTyping, NewReaction, MessageRead)
+)
+"""Names of what happens in chats: the backend may say these, too. All others are the gateway's
+own word to one connection."""
+
 Event = (
     AuthSuccess
     | Resumed
@@ -155,3 +161,6 @@ Event = (
     | Error
     | Throttled
 )
+
+OWN_EVENTS: Final = frozenset(event.NAME for event in get_args(Event)) - CHAT_EVENTS
+"""Names that only the gateway says."""

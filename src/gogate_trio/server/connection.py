@@ -56,8 +56,10 @@ class Connection:
         self.typing: dict[ChatId, bool] = {}
         self.outbox = Outbox(self.hang_up, house.busy, direct)
         self.lane = Lane(house.calls, number, partial(self.hang_up, close.INTERNAL_ERROR))
-        self.heard_at = trio.current_time()
-        """When the last byte came: trio's clock, seconds."""
+        self.heard_at = self.opened_at = trio.current_time()
+        """When the last byte came, and the first: trio's clock, seconds."""
+        self.address = visit.address
+        """Where it came from."""
         self.is_pinged = False
         """Whether a ping waits for its answer."""
         self.is_reading = True

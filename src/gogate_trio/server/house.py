@@ -74,3 +74,5 @@ class Visit:
     """Its request, that has passed ``fault_of_upgrade`` and the origin policy."""
     behind: bytes = b""
     """What came behind it."""
+    address: str = ""
+    """Where it came from, as far as trusted proxies tell."""

@@ -134,11 +134,18 @@ class Server:
             await self._answer(stream, fault, with_body=head.method != b"HEAD")
             return None
         number = ConnectionId(next(self._numbers))
-        connection = Connection(number, stream, self._house, Visit(ticket, head, behind))
+        visit = Visit(ticket, head, behind, self._address_of(head, wire.peer))
+        connection = Connection(number, stream, self._house, visit)
         if self._is_shut:
             after = random.uniform(*RECONNECT_SECONDS)  # noqa: S311 - no secret
             connection.hang_up(close.restart(round(after * 1000)))
         return connection
+
+    def _address_of(self, head: Head, peer: str) -> str:
+        """Return where a request came from, as far as trusted proxies tell."""
+        if not is_within(peer, self._proxies):
+            return peer
+        return client_address(head, peer, self._proxies)
 
     async def _read_unless_shut(self, wire: Wire) -> tuple[Wire | TlsWire, Read]:
         asking = trio.CancelScope()

@@ -18,6 +18,9 @@ import attrs
 
 from gogate_trio.ids import ChatId, UserId
 
+_USER_BYTES: Final = 70
+"""bytes a user takes in an audience: the number, and its place in the dictionary."""
+
 _POSITION: Final = re.compile(r"([0-9a-z]{1,32})-([0-9]{1,18})")
 
 
@@ -58,6 +61,12 @@ class Entry:
     at: float
     """When it came, in the seconds of the clock the window is given."""
 
+    @property
+    def weight(self) -> int:
+        """Bytes it takes, about; a chat's audience is the member list, which is kept anyway."""
+        own = 0 if self.chat_id is not None else len(self.audience)
+        return len(self.text) + own * _USER_BYTES
+
 
 @attrs.frozen
 class Window:
@@ -66,7 +75,7 @@ class Window:
     seconds: float
     events: int
     size: int
-    """bytes of event texts"""
+    """bytes of event texts, and of audiences that are no chat's"""
 
 
 class History:
@@ -90,7 +99,7 @@ class History:
 
     @property
     def size(self) -> int:
-        """Bytes of event texts that are kept."""
+        """Bytes that are kept: event texts, and audiences that are no chat's."""
         return self._size
 
     @property
@@ -109,7 +118,7 @@ class History:
         """Keep an event. Its offset must be above the head."""
         self.head = entry.offset
         self._entries.append(entry)
-        self._size += len(entry.text)
+        self._size += entry.weight
         self._trim(entry.at)
 
     def covers(self, position: Position, now: float) -> bool:
@@ -142,5 +151,5 @@ class History:
             or now - entries[0].at > window.seconds
         ):
             gone = entries.popleft()
-            self._size -= len(gone.text)
+            self._size -= gone.weight
             self._floor = gone.offset

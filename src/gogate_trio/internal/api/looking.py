@@ -1,0 +1,118 @@
+"""What can be looked at: connections, nodes, presence."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import trio
+
+from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.internal.api.asked import Asked
+from gogate_trio.internal.api.cluster import NodeInfo
+from gogate_trio.internal.api.problems import (
+    BACKEND_UNAVAILABLE,
+    CHAT_NOT_FOUND,
+    PRESENCE_OFF,
+    Refused,
+)
+from gogate_trio.internal.api.rooms import Rooms
+from gogate_trio.internal.api.shapes import (
+    Connections,
+    ConnectionShown,
+    ConnectionsQuery,
+    Nodes,
+    NodeShown,
+    PresenceQuery,
+    PresenceShown,
+)
+from gogate_trio.server.connection import Connection
+
+
+async def connections(rooms: Rooms, asked: Asked) -> Connections:
+    """Show connections of this node, a page of them."""
+    query = asked.read_query(ConnectionsQuery)
+    wanted = (
+        each
+        for each in rooms.house.connections
+        if each.number > query.after
+        and (query.user_id is msgspec.UNSET or _user_of(each) == query.user_id)
+    )
+    # One more than is shown tells whether there is a next page.
+    found = heapq.nsmallest(query.limit + 1, wanted, key=_number_of)
+    shown, more = found[: query.limit], found[query.limit :]
+    return Connections(
+        rooms.nodes.own.name,
+        len(rooms.house.connections),
+        show_connections(shown),
+        shown[-1].number if more else None,
+    )
+
+
+async def nodes(rooms: Rooms, _asked: Asked) -> Nodes:
+    """Show all nodes, this one first."""
+    own = rooms.nodes.own
+    others = [each for each in await rooms.nodes.nodes() if each.id != own.id]
+    others.sort(key=lambda each: (each.name, each.id))
+    return Nodes([_show_node(own, here=True), *(_show_node(each, here=False) for each in others)])
+
+
+async def presence(rooms: Rooms, asked: Asked) -> PresenceShown:
+    """Show who of a chat is connected."""
+    chat_id = asked.read_query(PresenceQuery).chat_id
+    try:
+        online = await rooms.presence.online(chat_id)
+    except BackendRejected:
+        raise Refused(CHAT_NOT_FOUND) from None
+    except BackendError:
+        raise Refused(BACKEND_UNAVAILABLE) from None
+    if online is None:
+        raise Refused(PRESENCE_OFF)
+    return PresenceShown(chat_id, sorted(online))
+
+
+def show_connections(some: Iterable[Connection]) -> list[ConnectionShown]:
+    """Return what may be seen of these connections."""
+    wall, now = datetime.now(UTC), trio.current_time()
+    return [
+        ConnectionShown(
+            number=each.number,
+            user_id=_user_of(each),
+            name=each.user.name if each.user else None,
+            address=each.address,
+            since=wall - timedelta(seconds=now - each.opened_at),
+            state="leaving"
+            if each.hangup
+            else "authenticated"
+            if each.user
+            else "unauthenticated",
+            waiting_frames=each.outbox.waiting_frames,
+            waiting_bytes=each.outbox.waiting_bytes,
+            resumes=each.session is not None,
+        )
+        for each in some
+    ]
+
+
+def _show_node(node: NodeInfo, *, here: bool) -> NodeShown:
+    started = datetime.fromtimestamp(node.started, UTC)
+    return NodeShown(
+        node.id,
+        node.name,
+        node.version,
+        started,
+        node.connections,
+        node.users,
+        node.state,
+        here,
+    )
+
+
+def _number_of(connection: Connection) -> int:
+    return connection.number
+
+
+def _user_of(connection: Connection) -> int | None:
+    return connection.user.user_id if connection.user else None

@@ -1,0 +1,27 @@
+"""What the operations work with."""
+
+from __future__ import annotations
+
+import attrs
+
+from gogate_trio.backend.membership import MembershipCache
+from gogate_trio.broker.base import Broker
+from gogate_trio.internal.api.cluster import NodeDirectory, Presence
+from gogate_trio.publisher import Publisher
+from gogate_trio.server.house import House
+from gogate_trio.state.messages import KnownMessages
+from gogate_trio.state.oncekeys import OnceKeys
+
+
+@attrs.frozen(eq=False)
+class Rooms:
+    """The rooms of one node that the internal API leads to."""
+
+    house: House
+    broker: Broker
+    membership: MembershipCache
+    publisher: Publisher
+    messages: KnownMessages
+    nodes: NodeDirectory
+    presence: Presence
+    once: OnceKeys = attrs.field(factory=OnceKeys)

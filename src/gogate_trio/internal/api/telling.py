@@ -1,0 +1,105 @@
+"""Publish: an event of the backend's own, told to users or to a chat."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import trio
+
+from gogate_trio.broker.base import Publication
+from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.ids import MAX_ID, ChatId, MessageId, UserId
+from gogate_trio.internal.api.asked import UNREADABLE, Asked
+from gogate_trio.internal.api.problems import (
+    BACKEND_UNAVAILABLE,
+    CHAT_NOT_FOUND,
+    INVALID_BODY,
+    Refused,
+)
+from gogate_trio.internal.api.rooms import Rooms
+from gogate_trio.internal.api.shapes import Publish, Published
+from gogate_trio.protocol.codec import encode_told
+from gogate_trio.protocol.events import OWN_EVENTS, NewMessage
+
+_NAME: Final = re.compile(r"[a-z_]+")
+"""``$`` in the schema's pattern would let a line break pass."""
+
+_GONE: Final = frozenset({403, 404})
+"""Statuses that say the chat is no more, or not ours to see."""
+
+
+async def publish(rooms: Rooms, asked: Asked) -> Published:
+    """Tell an event; returns when its place in the stream is settled."""
+    wish = asked.read_body(Publish)
+    data = _read_data(wish)
+    chat_id = None if wish.chat_id is msgspec.UNSET else wish.chat_id
+    audience = await _audience(rooms, wish)
+    publication = Publication(
+        encode_told(wish.event, bytes(wish.data)),
+        audience,
+        is_durable=not wish.ephemeral,
+        except_user=None if wish.except_user is msgspec.UNSET else wish.except_user,
+        chat_id=chat_id,
+    )
+    if wish.ephemeral:
+        rooms.broker.publish_ephemeral(publication)
+        return Published(len(audience), duplicate=False)
+    is_new = await _publish_once(rooms, publication, asked.key)
+    if chat_id is not None and wish.event == NewMessage.NAME:
+        _learn(rooms, data, chat_id)
+    return Published(len(audience), duplicate=not is_new)
+
+
+async def _publish_once(rooms: Rooms, publication: Publication, key: str | None) -> bool:
+    """Publish unless that was done under this key; say whether it was."""
+    if key is None:
+        await rooms.broker.publish(publication)
+        return True
+    if not rooms.once.claim(key, trio.current_time()):
+        return False
+    try:
+        await rooms.broker.publish(publication)
+    except BaseException:
+        rooms.once.release(key)
+        raise
+    return True
+
+
+def _read_data(wish: Publish) -> Mapping[str, object]:
+    """Check what the schema alone does not: the name to its end, the data to its depth."""
+    if wish.event in OWN_EVENTS or not _NAME.fullmatch(wish.event):
+        raise Refused(INVALID_BODY, field="$.event", expected="a name that is not the gateway's")
+    if (wish.users is msgspec.UNSET) == (wish.chat_id is msgspec.UNSET):
+        raise Refused(INVALID_BODY, field="$", expected="either users or chat_id")
+    try:
+        data = msgspec.json.decode(wish.data)
+    except UNREADABLE:
+        raise Refused(INVALID_BODY, field="$.data", expected="readable JSON") from None
+    if not isinstance(data, dict):
+        raise Refused(INVALID_BODY, field="$.data", expected="Expected `object`")
+    return data
+
+
+async def _audience(rooms: Rooms, wish: Publish) -> Mapping[UserId, str]:
+    if wish.chat_id is msgspec.UNSET:
+        return dict.fromkeys(wish.users or (), "")
+    if rooms.publisher.is_behind(wish.chat_id):
+        raise Refused(BACKEND_UNAVAILABLE)
+    try:
+        return (await rooms.membership.get(wish.chat_id)).names
+    except BackendRejected as error:
+        problem = CHAT_NOT_FOUND if error.status in _GONE else BACKEND_UNAVAILABLE
+        raise Refused(problem) from None
+    except BackendError:
+        raise Refused(BACKEND_UNAVAILABLE) from None
+
+
+def _learn(rooms: Rooms, data: Mapping[str, object], chat_id: ChatId) -> None:
+    """Remember the chat of a message that was sent over REST: somebody will react to it."""
+    number = data.get("id")
+    # ``type`` and not ``isinstance``: True is an int.
+    if type(number) is int and 1 <= number <= MAX_ID:
+        rooms.messages.learn(MessageId(number), chat_id)
