@@ -284,6 +284,14 @@ MET: Final = {
 """What a client can meet."""
 
 INSIDE: Final = {
+    "API_BODY_BYTES": "internal/test_api.py::test_a_body_that_is_too_large_is_refused",
+    "API_USERS": "internal/test_api.py::test_a_bad_body_is_refused_with_its_field",
+    "API_AT_ONCE": "internal/test_api.py::test_who_waits_for_the_backend_keeps_no_probe_out",
+    "API_SECONDS": "internal/test_api.py::test_who_waits_for_the_backend_keeps_no_probe_out",
+    "API_PAGE": "internal/test_api.py::test_what_is_not_there_is_said_with_a_code",
+    "IDEMPOTENCY_KEYS": "state/test_oncekeys.py::test_so_many_are_remembered_and_the_oldest_goes_first",
+    "IDEMPOTENCY_SECONDS": "state/test_oncekeys.py::test_a_key_is_free_again_after_its_time",
+    "IDEMPOTENCY_KEY_CHARACTERS": "internal/test_api.py::test_an_idempotency_key_that_is_none_is_refused",
     "DRAIN_PER_SECOND": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "DRAIN_SPREAD_SECONDS": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "BREAKER_WINDOW_SECONDS": "state/test_breaker.py::test_what_ended_long_ago_is_forgotten",

@@ -106,6 +106,7 @@ def test_every_variable_reaches_its_attribute():
         "NODE_NAME": "east-1",
         "INTERNAL_HOST": "::1",
         "INTERNAL_PORT": "9090",
+        "INTERNAL_API_TOKENS": "one-key,another-key",
         "DRAIN_TIMEOUT": "30",
         "DRAIN_SPREAD": "5s",
         "LOG_LEVEL": "debug",

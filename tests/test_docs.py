@@ -15,6 +15,8 @@ from gogate_trio.config import Settings, env_example, settings_table, with_setti
 from gogate_trio.config.declare import entries
 from gogate_trio.config.dotenv import parse_dotenv
 from gogate_trio.config.printing import TABLE_END, TABLE_START
+from gogate_trio.internal.api import openapi, problems
+from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.protocol import close, events, handshake, refusals
 from gogate_trio.protocol.commands import Command
 
@@ -24,6 +26,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(#?)([^)\s]*)\)")
 VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`")
 CODES = [name for name in vars(refusals) if name.isupper()]
+PROBLEMS = [one.code for one in vars(problems).values() if isinstance(one, problems.Problem)]
 
 
 def test_env_example_is_what_the_code_prints():
@@ -95,9 +98,9 @@ def test_a_document_without_one_pair_of_markers_is_refused(document):
 PROTOCOL = ROOT / "docs" / "protocol.md"
 
 
-def rows(name):
-    """The cells of a table of ``docs/protocol.md``, by the name in its markers."""
-    text = PROTOCOL.read_text()
+def rows(name, document=PROTOCOL):
+    """The cells of a table of a document, by the name in its markers."""
+    text = document.read_text()
     table = text.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
     lines = [line for line in table.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
@@ -189,6 +192,46 @@ def test_the_protocol_names_the_limits_of_today(phrase):
     assert phrase in " ".join(PROTOCOL.read_text().split())
 
 
+# ── the internal API, for the backend ────────────────────────────────────────
+
+API = ROOT / "docs" / "internal-api.md"
+
+
+def test_the_openapi_document_is_what_the_code_prints():
+    """Write it anew with ``python -m gogate_trio.internal.api.openapi FILE``."""
+    assert (ROOT / "docs" / "internal-api.openapi.json").read_bytes() == openapi.document()
+
+
+def test_every_operation_is_documented():
+    """The table names the method and the path of each, in the order of the code."""
+    told = [row[0].strip("`") for row in rows("operations", API)]
+
+    assert told == [f"{each.method} {each.path}" for each in OPERATIONS]
+
+
+def test_every_problem_is_documented():
+    """The table has each code with its status."""
+    told = {(row[0].strip("`"), int(row[1])) for row in rows("problems", API)}
+
+    assert told == {(one.code, one.status) for one in values_of(problems, problems.Problem)}
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        f"at most {limits.API_USERS:,}",
+        f"within {limits.IDEMPOTENCY_SECONDS / 60:.0f} minutes",
+        f"{limits.API_AT_ONCE} requests",
+        f"at most {limits.API_BODY_BYTES:,} bytes",
+        f"more than {limits.API_SECONDS:.0f} seconds",
+        f"within {limits.HANDSHAKE_SECONDS:.0f} seconds",
+    ],
+)
+def test_the_api_names_the_limits_of_today(phrase):
+    """Numbers in the running text are those of the code."""
+    assert phrase in " ".join(API.read_text().split())
+
+
 # ── all documents ────────────────────────────────────────────────────────────
 
 
@@ -206,7 +249,7 @@ def test_variables_that_are_named_exist(document):
     """A document names no setting that is misspelt or gone."""
     named = set(VARIABLE.findall(document.read_text()))
 
-    assert named <= {*NAMES, *CODES}
+    assert named <= {*NAMES, *CODES, *PROBLEMS}
 
 
 def _headings(path):

@@ -136,7 +136,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         trio.open_nursery() as supervisor,
     ):
         node = assemble(settings, backend, supervisor, metrics, tracer)
-        internal = await open_internal(settings.internal, node.dials, supervisor)
+        internal = await open_internal(settings, node, supervisor)
         supervisor.start_soon(node.keeper.run)
         if tls is not None:
             supervisor.start_soon(tls.watch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import attrs
 import trio
 
@@ -13,7 +15,10 @@ from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.control import Control
 from gogate_trio.hub import Hub
+from gogate_trio.internal.api.cluster import NoPresence, SingleNode
+from gogate_trio.internal.api.rooms import Rooms
 from gogate_trio.internal.dials import Dials
+from gogate_trio.internal.readiness import Readiness
 from gogate_trio.keeper import Keeper
 from gogate_trio.limits import HISTORY_BYTES
 from gogate_trio.metrics import Metrics
@@ -42,6 +47,8 @@ class Node:
     hub: Hub
     keeper: Keeper
     dials: Dials
+    readiness: Readiness
+    rooms: Rooms
 
 
 def assemble(
@@ -86,7 +93,21 @@ def assemble(
         forget=keeper.forget,
     )
     dials = Dials(metrics, house, hub, history, publisher, membership, backend)
-    return Node(house, hub, keeper, dials)
+    readiness = Readiness(backend, supervisor)
+    nodes = SingleNode(partial(_count, metrics, directory), partial(_phase, readiness))
+    messages = router.messages
+    rooms = Rooms(house, broker, membership, publisher, messages, nodes, NoPresence())
+    return Node(house, hub, keeper, dials, readiness, rooms)
+
+
+def _count(metrics: Metrics, directory: Directory[Outbox]) -> tuple[int, int]:
+    """Return how many connections there are, and of how many users."""
+    return metrics.connections, len(directory)
+
+
+def _phase(readiness: Readiness) -> str:
+    """Return where in its life the node is."""
+    return readiness.phase.value
 
 
 def _paces(rates: RateSettings) -> dict[str, Rate | None]:

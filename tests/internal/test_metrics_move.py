@@ -13,6 +13,7 @@ import attrs
 import pytest
 import trio
 
+from fakes.api import call
 from fakes.certificates import Authority, Files
 from fakes.clients import open_client, open_raw
 from fakes.node import within
@@ -304,6 +305,14 @@ async def stale_members(fake, node, _monkeypatch):
                 await ann.event("new_message")
             fake.fail("members")
         yield
+
+
+@moves(("gogate_api_requests_total", "nodes", "200"))
+@asynccontextmanager
+async def internal_api(_fake, node, _monkeypatch):
+    """The backend looks at the nodes."""
+    await call(node.internal_port, "GET", "nodes")
+    yield
 
 
 @moves("gogate_hub_waiting")

@@ -22,6 +22,7 @@ from gogate_trio.config.keyfile import KeyFile
 from gogate_trio.config.kinds import Choice, Duration, FileName, Switch, Whole
 from gogate_trio.config.load import Apart, Order, Together, load
 from gogate_trio.config.protection import AdmissionSettings, OriginSettings, RateSettings
+from gogate_trio.config.secret import Secret
 from gogate_trio.config.tokens import AuthSettings
 from gogate_trio.config.tracing import TracingSettings
 
@@ -260,6 +261,11 @@ class Settings:
     drain: DrainSettings = group(DrainSettings)
     log: LogSettings = group(LogSettings)
     tracing: TracingSettings = group(TracingSettings)
+
+    @property
+    def internal_api_keys(self) -> tuple[Secret, ...]:
+        """The keys that the internal API takes."""
+        return self.internal.tokens or (self.backend.internal_api_key,)
 
     sources: Mapping[str, Source] = attrs.field(factory=dict, eq=False, repr=False)
     """Where each value came from, by variable; empty when no operator was involved."""

@@ -16,6 +16,7 @@ import attrs
 from gogate_trio import __version__
 from gogate_trio.backend.exchange import Endpoint
 from gogate_trio.backend.rest import Outcome
+from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.internal.dials import Reading
 from gogate_trio.metrics import WAIT_BOUNDS, Histogram
 from gogate_trio.protocol import close, handshake, refusals
@@ -116,6 +117,11 @@ def _call_seconds(reading: Reading) -> list[Sample]:
 
 def _circuit(reading: Reading) -> list[Sample]:
     return [((state.value,), float(state is reading.gate.circuit)) for state in Circuit]
+
+
+def _api(reading: Reading) -> list[Sample]:
+    known = {(each.name, str(each.status)): 0 for each in OPERATIONS}
+    return [(labels, count) for labels, count in {**known, **reading.metrics.api}.items()]
 
 
 def _build(_reading: Reading) -> list[Sample]:
@@ -364,6 +370,14 @@ METRICS: Final[tuple[Metric, ...]] = (
         "gogate_membership_chats",
         "Member lists remembered.",
         lambda r: r.membership.size,
+    ),
+    # The internal API.
+    Metric(
+        "gogate_api_requests_total",
+        "counter",
+        "Requests to the internal API, by operation and status; other: none of them.",
+        _api,
+        ("operation", "status"),
     ),
     # The process.
     _one(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import attrs
 import trio
 
-from gogate_trio.config import InternalSettings
+from gogate_trio.config import Settings
+from gogate_trio.internal.api.keys import ApiKeys
+from gogate_trio.internal.api.openapi import with_document
+from gogate_trio.internal.api.operations import OPERATIONS
+from gogate_trio.internal.api.rooms import Rooms
+from gogate_trio.internal.api.service import Service
 from gogate_trio.internal.dials import Dials
 from gogate_trio.internal.exposition import Exposition
 from gogate_trio.internal.lag import watch_lag
@@ -21,6 +28,8 @@ class Internal:
     port: int | None
     """None when it is off."""
     readiness: Readiness
+    keys: ApiKeys
+    """Who may ask; to be replaced when the operator changes them."""
 
     async def serve_until(self, stop: trio.Event) -> None:
         """Be ready from now on, until the event; from then on the node drains."""
@@ -29,21 +38,36 @@ class Internal:
         self.readiness.phase = Phase.DRAINING
 
 
-async def open_internal(
-    settings: InternalSettings, dials: Dials, supervisor: trio.Nursery
-) -> Internal:
+class Watched(Protocol):
+    """The parts of a node that the internal port is about."""
+
+    @property
+    def dials(self) -> Dials:
+        """Where its numbers are read."""
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether it can do its work."""
+
+    @property
+    def rooms(self) -> Rooms:
+        """What the internal API leads to."""
+
+
+async def open_internal(settings: Settings, node: Watched, supervisor: trio.Nursery) -> Internal:
     """Serve the internal port, if it is on, until the supervisor ends.
 
     Raises ``OperatorError`` when it is not free.
     """
-    readiness = Readiness(dials.backend, supervisor)
-    if settings.port is None:
-        return Internal(None, readiness)
-    supervisor.start_soon(watch_lag, dials.metrics.lag)
+    keys, port = ApiKeys(settings.internal_api_keys), settings.internal.port
+    if port is None:
+        return Internal(None, node.readiness, keys)
+    supervisor.start_soon(watch_lag, node.dials.metrics.lag)
     pages = {
         "/health": lambda: HEALTH,
-        "/ready": readiness.page,
-        "/metrics": Exposition(dials).page,
+        "/ready": node.readiness.page,
+        "/metrics": Exposition(node.dials).page,
     }
-    port: int = await supervisor.start(serve_internal, settings.host, settings.port, pages)
-    return Internal(port, readiness)
+    api = Service(node.rooms, keys, with_document(OPERATIONS))
+    bound: int = await supervisor.start(serve_internal, settings.internal.host, port, pages, api)
+    return Internal(bound, node.readiness, keys)

@@ -53,7 +53,10 @@ class NodeDirectory(Protocol):
         """This node, as it is now."""
 
     async def nodes(self) -> Sequence[NodeInfo]:
-        """Return all nodes that live, this one among them. Bounded in time."""
+        """Return all nodes that live, this one among them. Bounded in time.
+
+        Raises ``ClusterUnavailable``.
+        """
 
 
 class Presence(Protocol):
@@ -62,7 +65,8 @@ class Presence(Protocol):
     async def online(self, chat_id: ChatId) -> Collection[UserId] | None:
         """Return who of a chat is connected; None when nobody keeps track.
 
-        Raises ``BackendError`` when the members cannot be learnt.
+        Raises ``BackendError`` when the members cannot be learnt, ``ClusterUnavailable`` when
+        the other nodes cannot be asked.
         """
 
 

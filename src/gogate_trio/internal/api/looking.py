@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import trio
 
-from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.errors import BackendError, BackendRejected, ClusterUnavailable
+from gogate_trio.ids import UserId
 from gogate_trio.internal.api.asked import Asked
 from gogate_trio.internal.api.cluster import NodeInfo
 from gogate_trio.internal.api.problems import (
     BACKEND_UNAVAILABLE,
     CHAT_NOT_FOUND,
+    CLUSTER_UNAVAILABLE,
     PRESENCE_OFF,
     Refused,
 )
@@ -54,7 +56,10 @@ async def connections(rooms: Rooms, asked: Asked) -> Connections:
 async def nodes(rooms: Rooms, _asked: Asked) -> Nodes:
     """Show all nodes, this one first."""
     own = rooms.nodes.own
-    others = [each for each in await rooms.nodes.nodes() if each.id != own.id]
+    try:
+        others = [each for each in await rooms.nodes.nodes() if each.id != own.id]
+    except ClusterUnavailable:
+        raise Refused(CLUSTER_UNAVAILABLE) from None
     others.sort(key=lambda each: (each.name, each.id))
     return Nodes([_show_node(own, here=True), *(_show_node(each, here=False) for each in others)])
 
@@ -68,6 +73,8 @@ async def presence(rooms: Rooms, asked: Asked) -> PresenceShown:
         raise Refused(CHAT_NOT_FOUND) from None
     except BackendError:
         raise Refused(BACKEND_UNAVAILABLE) from None
+    except ClusterUnavailable:
+        raise Refused(CLUSTER_UNAVAILABLE) from None
     if online is None:
         raise Refused(PRESENCE_OFF)
     return PresenceShown(chat_id, sorted(online))
@@ -83,11 +90,7 @@ def show_connections(some: Iterable[Connection]) -> list[ConnectionShown]:
             name=each.user.name if each.user else None,
             address=each.address,
             since=wall - timedelta(seconds=now - each.opened_at),
-            state="leaving"
-            if each.hangup
-            else "authenticated"
-            if each.user
-            else "unauthenticated",
+            state="leaving" if each.hangup else "authenticated" if each.user else "unauthenticated",
             waiting_frames=each.outbox.waiting_frames,
             waiting_bytes=each.outbox.waiting_bytes,
             resumes=each.session is not None,
@@ -114,5 +117,5 @@ def _number_of(connection: Connection) -> int:
     return connection.number
 
 
-def _user_of(connection: Connection) -> int | None:
+def _user_of(connection: Connection) -> UserId | None:
     return connection.user.user_id if connection.user else None

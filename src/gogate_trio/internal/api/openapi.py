@@ -54,9 +54,7 @@ def document(operations: Sequence[Operation] = OPERATIONS) -> bytes:
     )
     paths: dict[str, Node] = {}
     for each in operations:
-        paths.setdefault(PREFIX + each.path, {})[each.method.lower()] = _operation(
-            each, components
-        )
+        paths.setdefault(PREFIX + each.path, {})[each.method.lower()] = _operation(each, components)
     # What msgspec cannot say of a struct: exactly one of two fields.
     components[Publish.__name__] |= AUDIENCES
     used = {each for each in components if each not in _queries(operations)}

@@ -8,6 +8,7 @@ from gogate_trio.internal.api import instructing, looking, shapes, telling
 from gogate_trio.internal.api.problems import (
     BACKEND_UNAVAILABLE,
     CHAT_NOT_FOUND,
+    CLUSTER_UNAVAILABLE,
     PRESENCE_OFF,
 )
 from gogate_trio.internal.api.routing import Operation
@@ -75,7 +76,7 @@ OPERATIONS: Final = (
         perform=looking.presence,
         query=shapes.PresenceQuery,
         answer=shapes.PresenceShown,
-        problems=(CHAT_NOT_FOUND, PRESENCE_OFF, BACKEND_UNAVAILABLE),
+        problems=(CHAT_NOT_FOUND, PRESENCE_OFF, BACKEND_UNAVAILABLE, CLUSTER_UNAVAILABLE),
     ),
     Operation(
         name="connections",
@@ -95,5 +96,6 @@ OPERATIONS: Final = (
         about="The one that is asked first.",
         perform=looking.nodes,
         answer=shapes.Nodes,
+        problems=(CLUSTER_UNAVAILABLE,),
     ),
 )

@@ -58,7 +58,9 @@ class Refused(Exception):
         return self.problem.page(self.field, self.expected)
 
 
-INVALID_JSON: Final = Problem(400, "Bad Request", "INVALID_JSON", "The body is no JSON in UTF-8.")
+INVALID_JSON: Final = Problem(
+    400, "Bad Request", "INVALID_JSON", "The body is no JSON in UTF-8, or nested too deeply."
+)
 INVALID_BODY: Final = Problem(
     400, "Bad Request", "INVALID_BODY", "The body is not what the schema wants."
 )
@@ -83,27 +85,29 @@ TIMED_OUT: Final = Problem(
     408, "Request Timeout", "REQUEST_TIMEOUT", "The request took too long to arrive."
 )
 PRESENCE_OFF: Final = Problem(409, "Conflict", "PRESENCE_OFF", "Presence is off.")
-BODY_TOO_LARGE: Final = Problem(413, "Content Too Large", "BODY_TOO_LARGE", "The body is too large.")
+BODY_TOO_LARGE: Final = Problem(
+    413, "Content Too Large", "BODY_TOO_LARGE", "The body is too large."
+)
 NO_JSON: Final = Problem(
     415, "Unsupported Media Type", "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json."
 )
 _LATER: Final = (("Retry-After", "1"),)
-BACKEND_UNAVAILABLE: Final = Problem(
-    503,
-    "Service Unavailable",
+
+
+def _later(code: str, text: str) -> Problem:
+    return Problem(503, "Service Unavailable", code, text, _LATER)
+
+
+BACKEND_UNAVAILABLE: Final = _later(
     "BACKEND_UNAVAILABLE",
-    "The backend does not say who is in the chat. Nothing was published: try again.",
-    _LATER,
+    "The backend does not say who is in the chat. Nothing has happened: try again.",
 )
-BUSY: Final = Problem(
-    503, "Service Unavailable", "BUSY", "Too many requests are under way: try again.", _LATER
+CLUSTER_UNAVAILABLE: Final = _later(
+    "CLUSTER_UNAVAILABLE", "The other nodes cannot be asked: try again."
 )
-TOO_SLOW: Final = Problem(
-    503,
-    "Service Unavailable",
-    "TOO_SLOW",
-    "It took too long and may have happened: try again with the same Idempotency-Key.",
-    _LATER,
+BUSY: Final = _later("BUSY", "Too many requests are under way: try again.")
+TOO_SLOW: Final = _later(
+    "TOO_SLOW", "It took too long and may have happened: try again with the same Idempotency-Key."
 )
 
 

@@ -19,6 +19,10 @@ PREFIX: Final = "/api/internal/v1"
 _ID: Final = re.compile(r"[1-9][0-9]{0,18}")
 
 
+Perform = Callable[[Rooms, Asked], Awaitable[msgspec.Struct | msgspec.Raw]]
+"""Does it, and returns the answer. Raises ``Refused``."""
+
+
 @attrs.frozen(kw_only=True)
 class Operation:
     """One thing that can be asked for."""
@@ -31,7 +35,7 @@ class Operation:
     summary: str
     about: str
     """What a caller must know, whole sentences."""
-    perform: Callable[[Rooms, Asked], Awaitable[msgspec.Struct | msgspec.Raw]] = attrs.field(repr=False)
+    perform: Perform = attrs.field(repr=False)
     answer: type[msgspec.Struct]
     body: type[msgspec.Struct] | None = None
     """None: it has no body, or nobody looks at it."""

@@ -110,7 +110,7 @@ async def _read_body(head: Head, body: Body, operation: Operation) -> bytes:
     """Return the body of an operation that has one. Raises ``Refused``."""
     if operation.body is None:
         return b""
-    data: bytes | None | Problem = TIMED_OUT
+    data: bytes | Problem | None = TIMED_OUT
     with trio.move_on_after(HANDSHAKE_SECONDS):
         data = await body.read(API_BODY_BYTES)
     if isinstance(data, Problem):

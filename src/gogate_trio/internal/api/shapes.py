@@ -41,7 +41,7 @@ CloseCode = Annotated[
         ge=1000,
         le=4999,
         description="The close code: 1000, 1001, 1008, 1012, 1013 or 3000 to 4999. GoGate's own"
-        " 4000 to 4499 mean \"do reconnect\", 4500 to 4999 \"not as you are\".",
+        ' 4000 to 4499 mean "do reconnect", 4500 to 4999 "not as you are".',
         extra_json_schema=_CODES,
     ),
 ]
@@ -88,9 +88,7 @@ class ConnectionsQuery(In, frozen=True, kw_only=True):
     """Which connections."""
 
     user_id: Annotated[User, Meta(description="Only those of this user.")] | UnsetType = UNSET
-    after: Annotated[
-        int, Meta(ge=0, le=MAX_ID, description="Only those with a higher number.")
-    ] = 0
+    after: Annotated[int, Meta(ge=0, le=MAX_ID, description="Only those with a higher number.")] = 0
     limit: Annotated[int, Meta(ge=1, le=API_PAGE, description="How many at most.")] = 100
 
 

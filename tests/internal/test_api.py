@@ -1,0 +1,479 @@
+"""The internal API: who may ask, what comes of it, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from fakes.api import PREFIX, call, send
+from fakes.clients import open_client, open_raw
+from fakes.leaks import settles
+from fakes.node import within
+from fakes.secrets import KEY, KEYS
+from fakes.watched import open_watched, small_backend
+from gogate_trio.config import InternalSettings, MembershipSettings, Secret
+from gogate_trio.internal.api import service
+from gogate_trio.internal.api.operations import OPERATIONS
+from gogate_trio.limits import API_BODY_BYTES, API_PAGE, API_USERS
+
+UPDATED = {"event": "message_updated", "data": {"id": 9, "text": "new ☃"}}
+
+
+@pytest.fixture
+async def node(fake):
+    """A gateway with its internal port."""
+    async with open_watched(fake) as node:
+        yield node
+
+
+def publish(node, body, **headers):
+    """Publish this."""
+    return call(node.internal_port, "POST", "publish", body=body, **headers)
+
+
+# ── publish ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("audience", [{"users": [3, 5, 9]}, {"chat_id": 3}], ids=["users", "chat"])
+async def test_what_is_published_reaches_the_audience_and_nobody_else(node, audience):
+    """Byte for byte, guide clients too, in the order of the requests."""
+    async with (
+        open_client(node.port, "token-3") as ann,
+        open_client(node.port, "token-5") as eve,
+        open_client(node.port, "token-1") as john,
+    ):
+        for text in ("one", "two"):
+            body = {"event": "message_updated", "data": {"id": 9, "text": text}, **audience}
+            answer = await publish(node, body)
+            assert (answer.status, answer.json["duplicate"]) == (200, False)
+        await publish(node, {"event": "chat_updated", "data": {}, "users": [1]})
+        with within():
+            for person in (ann, eve):
+                for text in ("one", "two"):
+                    assert (await person.next_event()) == {
+                        "event": "message_updated",
+                        "data": {"id": 9, "text": text},
+                    }
+            assert (await john.next_event())["event"] == "chat_updated"
+
+    assert answer.json["audience"] == len(audience.get("users", [3, 5]))
+
+
+async def test_a_user_can_be_left_out(node):
+    """Whoever did it has seen it already."""
+    async with open_client(node.port, "token-3") as ann, open_client(node.port, "token-5") as eve:
+        await publish(node, {**UPDATED, "chat_id": 3, "except_user": 3})
+        await publish(node, {"event": "chat_updated", "data": {}, "chat_id": 3})
+        with within():
+            assert (await ann.next_event())["event"] == "chat_updated"
+            assert (await eve.next_event())["event"] == "message_updated"
+
+
+async def test_the_data_is_passed_on_as_it_was_written(node):
+    """Numbers, order and escapes are the backend's own."""
+    data = '{"b": 1.50, "a":"\\u2603", "big":123456789012345678901234567890}'
+    body = f'{{"event":"chat_updated","data":{data},"users":[3]}}'.encode()
+    async with open_client(node.port, "token-3") as ann:
+        assert (await publish(node, body)).status == 200
+        with within():
+            got = await ann.next_frame()
+
+    assert got.payload == f'{{"event":"chat_updated","data":{data}}}'.encode()
+
+
+async def test_a_key_publishes_once(node):
+    """However often it is said; another key is another publication; a failure takes no key."""
+    async with open_client(node.port, "token-3") as ann:
+        body = {**UPDATED, "users": [3]}
+        failed = await publish(node, {**UPDATED, "chat_id": 999}, idempotency_key="k-1")
+        answers = [await publish(node, body, idempotency_key="k-1") for _ in range(3)]
+        await publish(node, {**body, "event": "last"}, idempotency_key="k-2")
+        with within():
+            heard = [(await ann.next_event())["event"] for _ in range(2)]
+
+    assert failed.status == 404
+    assert [answer.json["duplicate"] for answer in answers] == [False, True, True]
+    assert {answer.json["audience"] for answer in answers} == {1}
+    assert heard == ["message_updated", "last"]
+
+
+async def test_what_is_published_is_told_to_who_comes_back(node):
+    """A durable event is kept for those who resume, an ephemeral one is not."""
+    async with open_client(node.port) as ann:
+        await ann.say("auth", token="token-3", resume=True)
+        with within():
+            joined = await ann.event("auth_success")
+    place = {"session": joined["session"], "position": joined["position"]}
+    await publish(node, {"event": "missed", "data": {}, "users": [3], "ephemeral": True})
+    await publish(node, {**UPDATED, "users": [3]})
+    async with open_client(node.port) as ann:
+        await ann.say("auth", token="token-3", resume=place)
+        with within():
+            assert (await ann.event("auth_success"))["recovered"] is True
+            assert (await ann.next_event())["event"] == "message_updated"
+
+
+async def test_a_message_sent_over_rest_has_a_chat(fake, node):
+    """Somebody reacts to it: the chat hears of it, though the backend does not name the chat."""
+    async with open_client(node.port, "token-3") as ann, open_client(node.port, "token-5") as eve:
+        fake.messages[4711] = message = {"id": 4711, "chat_id": 3, "text": "over REST"}
+        await publish(node, {"event": "new_message", "data": message, "chat_id": 3})
+        with within():
+            await ann.event("new_message")
+            await ann.say("add_reaction", message_id=4711, emoji="+1")
+            assert (await eve.event("new_reaction"))["message_id"] == 4711
+
+
+async def test_a_chat_the_backend_does_not_name_is_not_published_to(fake, node):
+    """Nothing has happened then, and the caller is told which of the two it is."""
+    unknown = await publish(node, {**UPDATED, "chat_id": 999})
+    fake.fail("members")
+    away = await publish(node, {**UPDATED, "chat_id": 2})
+
+    assert (unknown.status, unknown.json["code"]) == (404, "CHAT_NOT_FOUND")
+    assert (away.status, away.json["code"]) == (503, "BACKEND_UNAVAILABLE")
+    assert away.headers["retry-after"] == "1"
+    assert node.metrics.publications == 0
+
+
+# ── instructions ─────────────────────────────────────────────────────────────
+
+
+async def test_a_user_is_disconnected(node):
+    """Every connection, with the code and the reason, and nobody else."""
+    async with (
+        open_client(node.port, "token-3") as phone,
+        open_client(node.port, "token-3") as desk,
+        open_client(node.port, "token-5") as eve,
+    ):
+        body = {"code": 4503, "reason": "logged out"}
+        answer = await call(node.internal_port, "POST", "users/3/disconnect", body=body)
+        with within():
+            assert [await each.close_code() for each in (phone, desk)] == [4503, 4503]
+        await publish(node, {**UPDATED, "users": [5]})
+        with within():
+            await eve.event("message_updated")
+
+    assert (answer.status, answer.json) == (202, {"accepted": True})
+    assert await settles(lambda: node.metrics.closed["disconnected"] == 2)
+    assert "logged out" not in node.metrics.closed
+
+
+async def test_how_to_disconnect_may_be_left_out(node):
+    """1008, then."""
+    async with open_client(node.port, "token-3") as ann:
+        await call(node.internal_port, "POST", "users/3/disconnect")
+        with within():
+            assert await ann.close_code() == 1008
+
+
+async def test_a_revoked_token_is_found_out_at_once(fake, node):
+    """The backend is asked, and what it no longer takes is closed with 4503."""
+    fake.tokens["another"] = 3
+    async with open_client(node.port, "another") as ann, open_client(node.port, "token-5") as eve:
+        del fake.tokens["another"]
+        for user in (3, 5):
+            answer = await call(node.internal_port, "POST", f"users/{user}/revalidate")
+            assert answer.status == 202
+        with within():
+            assert await ann.close_code() == 4503
+        await publish(node, {**UPDATED, "users": [5]})
+        with within():
+            await eve.event("message_updated")
+
+
+async def test_who_joined_hears_it_after_the_members_were_invalidated(fake):
+    """The list is asked for anew, however fresh it is."""
+    lists = MembershipSettings(ttl=1000.0, stale=1000.0)
+    async with (
+        open_watched(fake, membership=lists) as node,
+        open_client(node.port, "token-1") as john,
+    ):
+        await publish(node, {**UPDATED, "chat_id": 3})
+        fake.chats[3].append(1)
+        before = await publish(node, {**UPDATED, "chat_id": 3})
+        await call(node.internal_port, "POST", "chats/3/members/invalidate")
+        after = await publish(node, {**UPDATED, "chat_id": 3})
+        with within():
+            await john.event("message_updated")
+
+    assert (before.json["audience"], after.json["audience"]) == (2, 3)
+
+
+# ── looking ──────────────────────────────────────────────────────────────────
+
+
+async def test_connections_are_shown_page_by_page(node):
+    """Each once, by number, with who and since when; filtered by user if asked."""
+    async with (
+        open_client(node.port, "token-3"),
+        open_client(node.port, "token-5"),
+        open_client(node.port),
+    ):
+        pages, after = [], 0
+        while after is not None:
+            path = f"connections?limit=2&after={after}"
+            page = (await call(node.internal_port, "GET", path)).json
+            pages.append(page)
+            after = page["next"]
+        eve = (await call(node.internal_port, "GET", "connections?user_id=5")).json
+
+    shown = [each for page in pages for each in page["connections"]]
+    assert [len(page["connections"]) for page in pages] == [2, 1]
+    assert [each["user_id"] for each in shown] == [3, 5, None]
+    assert [each["state"] for each in shown] == ["authenticated"] * 2 + ["unauthenticated"]
+    assert {each["address"] for each in shown} == {"127.0.0.1"}
+    assert {page["total"] for page in pages} == {3}
+    assert [each["name"] for each in eve["connections"]] == ["Eve Far"]
+    assert eve["connections"][0]["since"].endswith("Z")
+
+
+async def test_a_single_node_shows_itself(node):
+    """Where in its life it is, and how many are on it."""
+    async with open_client(node.port, "token-3"), open_client(node.port, "token-3"):
+        (shown,) = (await call(node.internal_port, "GET", "nodes")).json["nodes"]
+
+    assert (shown["here"], shown["state"]) == (True, "serving")
+    assert (shown["connections"], shown["users"]) == (2, 1)
+
+
+async def test_presence_that_is_off_is_said_to_be_off(node):
+    """A stable code, so that a caller can tell it from an empty chat."""
+    answer = await call(node.internal_port, "GET", "presence?chat_id=3")
+
+    assert (answer.status, answer.json["code"]) == (409, "PRESENCE_OFF")
+
+
+# ── who may ask ──────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", [*(each.path[1:] for each in OPERATIONS), "openapi.json", "none"])
+async def test_nothing_is_told_or_done_without_the_key(node, path):
+    """Whatever the path and the method: the same answer, to the byte."""
+    answers = [
+        await call(node.internal_port, method, path, key=key, body=UPDATED | {"users": [3]})
+        for method in ("GET", "POST")
+        for key in (None, "", KEYS[1], KEY[:-1], KEY + "x")
+    ]
+
+    assert {answer.status for answer in answers} == {401}
+    assert len({answer.body for answer in answers}) == 1
+    assert answers[0].json["code"] == "UNAUTHORIZED"
+    assert node.metrics.publications == 0
+
+
+async def test_two_keys_at_once_are_none(node):
+    """A proxy that adds a key to somebody else's must not let them pass."""
+    lines = f"X-Internal-API-Key: {KEY}\r\n" * 2
+    request = f"GET {PREFIX}nodes HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode()
+
+    assert (await send(node.internal_port, request)).status == 401
+
+
+async def test_keys_are_changed_without_a_gap(fake):
+    """INTERNAL_API_TOKENS in place of INTERNAL_API_KEY: the old and the new one for a while."""
+    tokens = (Secret(KEYS[1]), Secret(KEYS[2]))
+    async with open_watched(fake, internal=InternalSettings(port=0, tokens=tokens)) as node:
+        answers = [await call(node.internal_port, "GET", "nodes", key=key) for key in KEYS]
+
+    assert [answer.status for answer in answers[:3]] == [401, 200, 200]
+
+
+async def test_who_guesses_keys_is_in_the_log_and_in_the_metrics(node):
+    """Some lines with the address, none with the key; the rest is counted."""
+    with capture_logs() as logs:
+        for _ in range(30):
+            await call(node.internal_port, "GET", "nodes", key="guess")
+
+    lines = [line for line in logs if line["event"] == "api_refused"]
+    assert 1 <= len(lines) <= 25
+    assert {line["peer"] for line in lines} == {"127.0.0.1"}
+    assert "guess" not in repr(logs)
+    assert node.metrics.api["nodes", "401"] == 30
+
+
+# ── what is refused ──────────────────────────────────────────────────────────
+
+BAD_BODIES = {
+    "no JSON": (b"{", "INVALID_JSON", None),
+    "no UTF-8": (b'{"event":"x","data":{"a":"\xff"},"users":[3]}', "INVALID_JSON", None),
+    "nothing": (b"", "INVALID_JSON", None),
+    "no object": (b"[]", "INVALID_BODY", "$"),
+    "no event": ({"data": {}, "users": [3]}, "INVALID_BODY", "$"),
+    "an event of ours": ({"event": "ack", "data": {}, "users": [3]}, "INVALID_BODY", "$.event"),
+    "a line break": ({"event": "x\n", "data": {}, "users": [3]}, "INVALID_BODY", "$.event"),
+    "a name too long": ({"event": "x" * 65, "data": {}, "users": [3]}, "INVALID_BODY", "$.event"),
+    "data no object": ({"event": "x", "data": [], "users": [3]}, "INVALID_BODY", "$.data"),
+    "deep data": (
+        b'{"event":"x","users":[3],"data":{"a":' + b"[" * 9000 + b"]" * 9000 + b"}}",
+        "INVALID_JSON",
+        None,
+    ),
+    "no audience": ({"event": "x", "data": {}}, "INVALID_BODY", "$"),
+    "two audiences": (UPDATED | {"users": [3], "chat_id": 3}, "INVALID_BODY", "$"),
+    "nobody": (UPDATED | {"users": []}, "INVALID_BODY", "$.users"),
+    "too many": (UPDATED | {"users": [3] * (API_USERS + 1)}, "INVALID_BODY", "$.users"),
+    "no id": (UPDATED | {"users": [0]}, "INVALID_BODY", "$.users[0]"),
+    "a large id": (UPDATED | {"users": [2**63]}, "INVALID_BODY", "$.users[0]"),
+    "true": (UPDATED | {"chat_id": True}, "INVALID_BODY", "$.chat_id"),
+    "a text": (UPDATED | {"chat_id": "3"}, "INVALID_BODY", "$.chat_id"),
+    "misspelt": (UPDATED | {"users": [3], "exept_user": 3}, "INVALID_BODY", "$"),
+}
+
+
+@pytest.mark.parametrize(("body", "code", "field"), BAD_BODIES.values(), ids=BAD_BODIES)
+async def test_a_bad_body_is_refused_with_its_field(node, body, code, field):
+    """A constant text, a stable code, the place; and nothing of what was sent."""
+    answer = await publish(node, body)
+
+    assert (answer.status, answer.json["code"], answer.json.get("field")) == (400, code, field)
+    assert "exept" not in answer.body.decode()
+    assert node.metrics.publications == 0
+
+
+async def test_a_body_that_is_too_large_is_refused(node):
+    """Said at once when it is announced, and as soon as it is seen when it is not."""
+    body = b'{"event":"x","users":[3],"data":{"a":"%b"}}' % (b"x" * API_BODY_BYTES)
+    announced = await publish(node, body)
+    chunked = b"80000\r\n" + b" " * 0x80000 + b"\r\n1\r\n \r\n0\r\n\r\n"
+    head = (
+        f"POST {PREFIX}publish HTTP/1.1\r\nHost: a\r\nX-Internal-API-Key: {KEY}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ).encode()
+    seen = await send(node.internal_port, head + chunked)
+
+    assert [(one.status, one.json["code"]) for one in (announced, seen)] == [
+        (413, "BODY_TOO_LARGE")
+    ] * 2
+
+
+async def test_a_body_may_come_in_chunks_and_wait_to_be_asked_for(node):
+    """As curl sends a large one: the head first, and the rest after 100 Continue."""
+    body = b'{"event":"x","data":{},"users":[3]}'
+    head = (
+        f"POST {PREFIX}publish HTTP/1.1\r\nHost: a\r\nX-Internal-API-Key: {KEY}\r\nExpect:"
+        " 100-continue\r\nContent-Type: application/json; charset=utf-8\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    ).encode()
+    with within():
+        async with open_raw(node.internal_port) as client:
+            await client.send(head)
+            assert await client.read_until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            await client.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+            assert (await client.rest()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_is_not_said_to_be_json_is_refused(node, kind):
+    """So a form on somebody's page can never be a request."""
+    answer = await publish(node, {**UPDATED, "users": [3]}, content_type=kind)
+
+    assert (answer.status, answer.json["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "nothing", 404, "NOT_FOUND"),
+        ("GET", "nodes/", 404, "NOT_FOUND"),
+        ("GET", "/nodes", 404, "NOT_FOUND"),
+        ("GET", "%6eodes", 404, "NOT_FOUND"),
+        ("GET", "publish", 405, "METHOD_NOT_ALLOWED"),
+        ("DELETE", "nodes", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "users/0/revalidate", 400, "INVALID_PARAMETER"),
+        ("POST", "users/03/revalidate", 400, "INVALID_PARAMETER"),
+        ("POST", f"users/{2**63}/revalidate", 400, "INVALID_PARAMETER"),
+        ("POST", "users/../revalidate", 400, "INVALID_PARAMETER"),
+        ("POST", "users/3/revalidate?really=1", 400, "INVALID_PARAMETER"),
+        ("GET", "presence", 400, "INVALID_PARAMETER"),
+        ("GET", "presence?chat_id=3&chat_id=4", 400, "INVALID_PARAMETER"),
+        ("GET", "presence?chat_id=%ff", 400, "INVALID_PARAMETER"),
+        ("GET", "presence?chat_id=1.5", 400, "INVALID_PARAMETER"),
+        ("GET", "connections?limit=0", 400, "INVALID_PARAMETER"),
+        ("GET", f"connections?limit={API_PAGE + 1}", 400, "INVALID_PARAMETER"),
+        ("GET", "connections?" + "limit=1&" * 99, 400, "INVALID_PARAMETER"),
+    ],
+)
+async def test_what_is_not_there_is_said_with_a_code(node, method, path, status, code):
+    """Paths are compared, never interpreted; parameters are as strict as bodies."""
+    answer = await call(node.internal_port, method, path)
+
+    assert (answer.status, answer.json["code"]) == (status, code)
+    assert (status == 405) == ("allow" in answer.headers)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129, "a b", "é"])
+async def test_an_idempotency_key_that_is_none_is_refused(node, key):
+    """Rather than taken for another."""
+    request = (
+        f"POST {PREFIX}publish HTTP/1.1\r\nHost: a\r\nX-Internal-API-Key: {KEY}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: 2\r\nIdempotency-Key: {key}\r\n\r\n{{}}"
+    ).encode("latin-1")
+    answer = await send(node.internal_port, request)
+
+    assert (answer.status, answer.json["code"]) == (400, "INVALID_PARAMETER")
+    assert answer.json["field"] == "header.Idempotency-Key"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"code": 1006},
+        {"code": 1011},
+        {"code": 2000},
+        {"code": 999},
+        {"code": 5000},
+        {"reason": "x" * 124},
+        {"reason": "é"},
+        {"reason": "a\n"},
+        {"reason": ""},
+    ],
+)
+async def test_what_no_close_frame_may_say_is_refused(node, how):
+    """And the user stays."""
+    async with open_client(node.port, "token-3") as ann:
+        answer = await call(node.internal_port, "POST", "users/3/disconnect", body=how)
+        await publish(node, {**UPDATED, "users": [3]})
+        with within():
+            await ann.event("message_updated")
+
+    assert (answer.status, answer.json["code"]) == (400, "INVALID_BODY")
+
+
+# ── bounds ───────────────────────────────────────────────────────────────────
+
+
+async def test_who_waits_for_the_backend_keeps_no_probe_out(fake, monkeypatch):
+    """So many at once and no more; pages are answered all the while; each ends in time."""
+    monkeypatch.setattr(service, "API_AT_ONCE", 2)
+    monkeypatch.setattr(service, "API_SECONDS", 1.0)
+    fake.hold("members")
+    answers = []
+    async with open_watched(fake, backend=small_backend(fake)) as node:
+
+        async def ask_for(chat_id):
+            answers.append(await publish(node, {**UPDATED, "chat_id": chat_id}))
+
+        async with trio.open_nursery() as asking:
+            for _ in range(2):
+                asking.start_soon(ask_for, 2)
+            with within():
+                while node.metrics.api["nodes", "503"] == 0:
+                    await call(node.internal_port, "GET", "nodes")
+            assert (await node.page("/health"))[0] == 200
+
+    assert [(one.status, one.json["code"]) for one in answers] == [(503, "TOO_SLOW")] * 2
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(node, monkeypatch):
+    """Who announces and says nothing is told so."""
+    monkeypatch.setattr(service, "HANDSHAKE_SECONDS", 0.3)
+    request = (
+        f"POST {PREFIX}publish HTTP/1.1\r\nHost: a\r\nX-Internal-API-Key: {KEY}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    ).encode()
+
+    answer = await send(node.internal_port, request)
+
+    assert (answer.status, answer.json["code"]) == (408, "REQUEST_TIMEOUT")
