@@ -320,6 +320,8 @@ INSIDE: Final = {
     "SENDS_PER_TURN": "hub/test_hub.py::test_others_run_between_so_many_sends",
     "JOINED_BYTES": "hub/test_hub.py::test_joined_writes_are_bounded",
     "JOINED_FRAMES": "hub/test_hub.py::test_joined_writes_are_bounded",
+    "ONCE_SECONDS": "broker/test_once.py::test_a_key_is_forgotten_after_its_time",
+    "ONCE_KEYS": "broker/test_once.py::test_the_oldest_key_goes_first",
     "REDIS_TIMEOUT": "broker/test_link.py::test_a_redis_that_hangs_costs_a_call_its_deadline",
     "REDIS_CALLS": "broker/test_link.py::test_calls_at_once_do_not_mix",
     "REDIS_REPLY_BYTES": "broker/test_link.py::test_a_reply_without_end_is_cut_off",

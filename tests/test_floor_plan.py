@@ -24,7 +24,7 @@ FLOORS = [
     (
         "house",
         [
-            *("hub", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
+            *("hub", "runs", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
             *("router", "control", "roster"),
         ],
     ),

@@ -14,14 +14,15 @@ from collections.abc import Set as AbstractSet
 import attrs
 import trio
 
-from gogate_trio.broker.base import Publication
+from gogate_trio.broker.base import Branch, Publication, Rejoin, Turn
 from gogate_trio.ids import UserId
-from gogate_trio.limits import HUB_INBOX, JOINED_BYTES, JOINED_FRAMES, SENDS_PER_TURN
+from gogate_trio.limits import HUB_INBOX, SENDS_PER_TURN
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol.codec import encode_event, with_position
 from gogate_trio.protocol.events import Resync
 from gogate_trio.protocol.frames import text_frame
+from gogate_trio.runs import runs, trace
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import Entry, History, Position
 from gogate_trio.tracing.spans import Tracer
@@ -63,7 +64,7 @@ class Hub:
         self._busy = busy
         self._history = history
         self._metrics = metrics
-        self._inbox, self._queue = trio.open_memory_channel[Publication](HUB_INBOX)
+        self._inbox, self._queue = trio.open_memory_channel[Publication | Turn](HUB_INBOX)
         self._reached: dict[tuple[int, UserId | None], _Reached] = {}
         self._reached_version = directory.version
         self._reached_users = 0
@@ -76,9 +77,16 @@ class Hub:
 
     async def accept(self, publication: Publication) -> None:
         """Take a publication, in order, waiting for room. Cancelled, it was not taken."""
+        await self._accept(publication)
+
+    async def accept_turn(self, turn: Turn) -> None:
+        """Take a turn of the stream, in order, waiting for room. Cancelled, it was not taken."""
+        await self._accept(turn)
+
+    async def _accept(self, what: Publication | Turn) -> None:
         self._unsettled += 1
         try:
-            await self._inbox.send(publication)
+            await self._inbox.send(what)
         except BaseException:
             self._offered(1)
             raise
@@ -95,6 +103,10 @@ class Hub:
     def begin_epoch(self, epoch: str, head: int | None = None) -> None:
         """Forget the history, and tell everybody who can resume to fetch anew."""
         self._history.begin(epoch, self._history.head if head is None else head)
+        self._have_all_fetch()
+
+    def _have_all_fetch(self) -> None:
+        """Tell everybody who can resume that only fetching anew will do."""
         resync = text_frame(encode_event(Resync(str(self._history.position))))
         # A copy: who is hung up on by the offer leaves the directory.
         for outbox in tuple(self._directory.everybody()):
@@ -116,7 +128,11 @@ class Hub:
         async for first in self._queue:
             # Receiving is a checkpoint.
             self._left = SENDS_PER_TURN
-            for run in _runs(self._drain(first)):
+            for run in runs(self._drain(first)):
+                if not isinstance(run, list):
+                    self._turn_over(run)
+                    self._offered(1)
+                    continue
                 began = time.perf_counter()
                 await self._deliver(run)
                 self._note(run, time.perf_counter() - began)
@@ -124,20 +140,30 @@ class Hub:
                     self._history.offered = run[-1].offset
                 self._offered(len(run))
 
+    def _turn_over(self, turn: Turn) -> None:
+        match turn:
+            case Branch(epoch):
+                self._history.branch(epoch)
+            case Rejoin():
+                history = self._history
+                history.load(turn.epoch, turn.window, floor=turn.floor, head=turn.head)
+                if not turn.is_silent:
+                    self._have_all_fetch()
+
     def _note(self, run: list[Publication], seconds: float) -> None:
         self._metrics.fan_out.observe(seconds)
         for publication in run:
             if publication.since is not None:
                 self._metrics.told.observe(trio.current_time() - publication.since)
         if self._tracer is not None:
-            _trace(self._tracer, run, seconds)
+            trace(self._tracer, run, seconds)
 
     def _offered(self, publications: int) -> None:
         self._unsettled -= publications
         if not self._unsettled:
             self._settled.unpark_all()
 
-    def _drain(self, first: Publication) -> Iterator[Publication]:
+    def _drain(self, first: Publication | Turn) -> Iterator[Publication | Turn]:
         yield first
         while True:
             try:
@@ -265,39 +291,3 @@ class Hub:
     def _forget_reached(self) -> None:
         self._reached.clear()
         self._reached_users = 0
-
-
-def _trace(tracer: Tracer, run: list[Publication], seconds: float) -> None:
-    """Tell of a run that was offered in so many seconds, in the trace of each publication."""
-    for publication in run:
-        if publication.trace is not None:
-            audience = len(publication.audience)
-            tracer.record(
-                "deliver",
-                "consumer",
-                parent=publication.trace,
-                seconds=seconds,
-                audience=audience,
-            )
-
-
-def _runs(publications: Iterator[Publication]) -> Iterator[list[Publication]]:
-    """Split into runs of consecutive publications that go to the same outboxes in one write."""
-    run: list[Publication] = []
-    size = 0
-    for publication in publications:
-        joins = (
-            run
-            and publication.audience is run[0].audience
-            and publication.is_durable is run[0].is_durable
-            and publication.except_user == run[0].except_user
-            and len(run) < JOINED_FRAMES
-            and size + len(publication.text) <= JOINED_BYTES
-        )
-        if run and not joins:
-            yield run
-            run, size = [], 0
-        run.append(publication)
-        size += len(publication.text)
-    if run:
-        yield run

@@ -294,6 +294,15 @@ JOINED_BYTES: Final = 65536
 JOINED_FRAMES: Final = 64
 """events in such a write: a quarter of an outbox, so that a burst alone never fills one."""
 
+# ── publications ──────────────────────────────────────────────────────────────
+
+ONCE_SECONDS: Final = 600.0
+"""seconds for which a publication with a key is remembered, so that the same key publishes
+nothing more: far longer than any client goes on retrying."""
+
+ONCE_KEYS: Final = 100_000
+"""such keys that one node remembers by itself; the oldest goes first."""
+
 # ── Redis ────────────────────────────────────────────────────────────────────
 
 REDIS_CALLS: Final = 8

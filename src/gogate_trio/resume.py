@@ -60,7 +60,7 @@ class Reception:
         caller.session = session
         caller.pause()
         caller.outbox.wants_positions = True
-        at = Position(self.history.epoch, self.history.head if cursor is None else cursor)
+        at = self.history.place(self.history.head if cursor is None else cursor)
         recovered = cursor is not None
         # What the client said it has seen; if it is told to fetch, it is to see everything.
         caller.outbox.told_to = position.offset if position and recovered else at.offset
@@ -139,7 +139,7 @@ class Reception:
         """Tell a client everything after a position, and let it listen."""
         may_see: dict[ChatId | None, bool] = {None: True}
         while caller.hangup is None:
-            if at.epoch != self.history.epoch:
+            if not self.history.knows(at):
                 # It has not heard of this: it was not listening yet.
                 caller.reply(Resync(str(self.history.position)))
                 caller.listen()
@@ -152,20 +152,24 @@ class Reception:
             if not piece:
                 caller.listen()
                 return
-            mine = [entry for entry in piece if user.user_id in entry.audience]
-            for chat_id in {entry.chat_id for entry in mine} - may_see.keys():
+            # Noted before anything waits: a branch that heals gives its offsets to others.
+            mine = [
+                (entry, self.history.place(entry.offset))
+                for entry in piece
+                if user.user_id in entry.audience
+            ]
+            at = self.history.place(piece[-1].offset)
+            for chat_id in {entry.chat_id for entry, _ in mine} - may_see.keys():
                 may_see[chat_id] = await self._may_see(chat_id, user)
             try:
-                for entry in mine:
+                for entry, position in mine:
                     if may_see[entry.chat_id]:
-                        await self._tell_again(caller, entry, at.epoch)
+                        await self._tell_again(caller, entry, position)
             except trio.BrokenResourceError:
                 return
-            at = Position(at.epoch, piece[-1].offset)
             await trio.lowlevel.checkpoint()
 
-    async def _tell_again(self, caller: Caller, entry: Entry, epoch: str) -> None:
-        position = Position(epoch, entry.offset)
+    async def _tell_again(self, caller: Caller, entry: Entry, position: Position) -> None:
         await caller.outbox.send(text_frame(with_position(entry.text, str(position))))
         caller.outbox.told_to = entry.offset
         self.metrics.replayed += 1

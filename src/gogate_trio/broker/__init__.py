@@ -2,4 +2,5 @@
 
 - ``base``: the port, and what a publication is.
 - ``memory``: one node: straight back to its own hub.
+- ``once``: which keys have been published lately.
 """

@@ -10,12 +10,13 @@ connected gets it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
 
 from gogate_trio.ids import ChatId, UserId
+from gogate_trio.state.history import Entry
 
 
 @attrs.define(eq=False)
@@ -37,6 +38,9 @@ class Publication:
     """Its place among the durable publications of the broker's epoch; the broker sets it."""
     trace: str | None = None
     """The trace it belongs to, as a ``traceparent``; None when nobody traces it."""
+    key: str | None = None
+    """Names what is published: the same key within ten minutes is published once, whichever
+    node it comes to; at most 200 characters. None where nobody repeats it."""
     since: float | None = None
     """When the command behind it was read: trio's clock, seconds; None when nobody noted it."""
 
@@ -73,6 +77,31 @@ Obey = Callable[[Instruction], None]
 """Does what an instruction says, on one node. Must not block and raises nothing."""
 
 
+@attrs.frozen(eq=False)
+class Branch:
+    """From here on a node is alone: what it tells has places that no other node knows."""
+
+    epoch: str
+    """What its part of the stream is called."""
+
+
+@attrs.frozen(eq=False)
+class Rejoin:
+    """From here on a node is at one with the stream of all nodes; its clients fetch anew."""
+
+    epoch: str
+    window: Sequence[Entry]
+    """What was published after ``floor`` and up to ``head``; none of it is told again."""
+    floor: int
+    head: int
+    is_silent: bool = False
+    """Whether nobody need fetch anything: nobody has been told anything yet."""
+
+
+Turn = Branch | Rejoin
+"""What happens to the stream itself, in its place among the publications."""
+
+
 class Receiver(Protocol):
     """Where a broker puts what comes out: the hub."""
 
@@ -88,12 +117,21 @@ class Receiver(Protocol):
     def accept_nowait(self, publication: Publication) -> bool:
         """Take a publication if there is room; say whether."""
 
+    async def accept_turn(self, turn: Turn) -> None:
+        """Take a turn of the stream, in order, waiting for room."""
+
+    async def wait_settled(self) -> None:
+        """Wait until everything that was accepted has been offered."""
+
 
 class Broker(Protocol):
     """Where the router publishes."""
 
-    async def publish(self, publication: Publication) -> None:
-        """Publish; returns when the order is settled. Waits while the hub is overloaded."""
+    async def publish(self, publication: Publication) -> bool:
+        """Publish; returns when the order is settled. Waits while the hub is overloaded.
+
+        False where its key has been published before: then nothing happened.
+        """
 
     async def instruct(self, instruction: Instruction) -> None:
         """Have every node do something, this one too; returns when its place is settled."""
@@ -103,3 +141,6 @@ class Broker(Protocol):
 
     def publish_ephemeral(self, publication: Publication) -> None:
         """Publish at once or not at all."""
+
+    async def wait_settled(self) -> None:
+        """Wait until all that was published so far is with the hub, and on its way elsewhere."""

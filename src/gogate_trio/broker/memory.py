@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import trio
+
 from gogate_trio.broker.base import Instruction, Obey, Publication, Receiver
+from gogate_trio.broker.once import Once
 from gogate_trio.metrics import Metrics
 from gogate_trio.state.history import new_epoch
 
@@ -14,14 +17,20 @@ class MemoryBroker:
         self._receiver = receiver
         self._obey = obey
         self._metrics = metrics
+        self._once = Once()
         self._offset = 0
 
-    async def publish(self, publication: Publication) -> None:
+    async def publish(self, publication: Publication) -> bool:
         """Hand the publication to the hub, waiting for room there."""
+        now = trio.current_time()
+        if self._once.is_known(publication.key, now):
+            return False
+        self._once.note(publication.key, now)
         self._metrics.publications += 1
         self._offset += 1
         publication.offset = self._offset
         await self._receiver.accept(publication)
+        return True
 
     async def instruct(self, instruction: Instruction) -> None:
         """Do it."""
@@ -37,3 +46,7 @@ class MemoryBroker:
         self._metrics.publications += 1
         if not self._receiver.accept_nowait(publication):
             self._metrics.shed += 1
+
+    async def wait_settled(self) -> None:
+        """Return: what was published is with the hub."""
+        await trio.lowlevel.checkpoint()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -87,6 +87,8 @@ class History:
         self._entries: deque[Entry] = deque()
         self._size = 0
         self._floor = 0
+        self._trunk: Position | None = None
+        """Where this epoch has branched off another, whose positions up to there count too."""
         self.epoch = epoch
         self.head = 0
         """The offset of the newest event that has been published; 0 before the first."""
@@ -110,9 +112,37 @@ class History:
     def begin(self, epoch: str, head: int = 0) -> None:
         """Begin another epoch: all earlier positions are void."""
         self.epoch = epoch
+        self._trunk = None
         self.head = self.offered = self._floor = head
         self._entries.clear()
         self._size = 0
+
+    def branch(self, epoch: str) -> None:
+        """Go on under another epoch of one's own: positions given so far keep their meaning.
+
+        What is appended from now on has a place that is known nowhere else.
+        """
+        self._trunk = self.position
+        self.epoch = epoch
+
+    def load(self, epoch: str, entries: Iterable[Entry], *, floor: int, head: int) -> None:
+        """Become the window of a stream: these entries are all there was from floor to head.
+
+        Where it is the stream this one branched off, what came before that is kept. All other
+        positions are void.
+        """
+        trunk = self._trunk
+        if trunk is not None and trunk.epoch == epoch and floor <= trunk.offset:
+            while self._entries and self._entries[-1].offset > trunk.offset:
+                self._size -= len(self._entries.pop().text)
+            self._floor = min(self._floor, trunk.offset)
+            self.epoch, self._trunk, self.head = epoch, None, trunk.offset
+        else:
+            self.begin(epoch, floor)
+        for entry in entries:
+            if entry.offset > self.head:
+                self.append(entry)
+        self.head = self.offered = head
 
     def append(self, entry: Entry) -> None:
         """Keep an event. Its offset must be above the head."""
@@ -123,10 +153,23 @@ class History:
 
     def covers(self, position: Position, now: float) -> bool:
         """Whether everything after a position is still here."""
-        if position.epoch != self.epoch or position.offset > self.head:
-            return False
         self._trim(now)
-        return position.offset >= self._floor
+        return self.knows(position) and position.offset >= self._floor
+
+    def knows(self, position: Position) -> bool:
+        """Whether a position means anything here."""
+        if position.epoch == self.epoch:
+            return position.offset <= self.head
+        trunk = self._trunk
+        return (
+            trunk is not None and position.epoch == trunk.epoch and position.offset <= trunk.offset
+        )
+
+    def place(self, offset: int) -> Position:
+        """Return the position of an event: where it was before a branch, in the epoch of then."""
+        if self._trunk is not None and offset <= self._trunk.offset:
+            return Position(self._trunk.epoch, offset)
+        return Position(self.epoch, offset)
 
     def after(self, offset: int) -> Iterator[Entry]:
         """Yield what came after an offset, oldest first. Nothing may be appended meanwhile."""

@@ -1,0 +1,31 @@
+"""Which keys have been published lately, as far as one node knows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from gogate_trio.limits import ONCE_KEYS, ONCE_SECONDS
+
+
+class Once:
+    """A bounded set of keys that forgets. Time is an argument and never goes back."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many keys are remembered."""
+        return len(self._until)
+
+    def is_known(self, key: str | None, now: float) -> bool:
+        """Whether a key has been noted lately. None never has."""
+        return key is not None and self._until.get(key, now) > now
+
+    def note(self, key: str | None, now: float) -> None:
+        """Remember a key; the oldest goes when there are too many."""
+        if key is None:
+            return
+        self._until[key] = now + ONCE_SECONDS
+        self._until.move_to_end(key)
+        while len(self._until) > ONCE_KEYS or next(iter(self._until.values())) <= now:
+            self._until.popitem(last=False)
