@@ -292,6 +292,8 @@ INSIDE: Final = {
     "IDEMPOTENCY_KEYS": "state/test_oncekeys.py::test_so_many_are_remembered_and_the_oldest_goes_first",
     "IDEMPOTENCY_SECONDS": "state/test_oncekeys.py::test_a_key_is_free_again_after_its_time",
     "IDEMPOTENCY_KEY_CHARACTERS": "internal/test_api.py::test_an_idempotency_key_that_is_none_is_refused",
+    "STATE_BYTES": "test_succession.py::test_what_is_too_big_is_not_left",
+    "STATE_SECONDS": "test_succession.py::test_a_disk_that_hangs_is_not_waited_for",
     "DRAIN_PER_SECOND": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "DRAIN_SPREAD_SECONDS": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "BREAKER_WINDOW_SECONDS": "state/test_breaker.py::test_what_ended_long_ago_is_forgotten",

@@ -15,6 +15,7 @@ from gogate_trio.config import (
     DrainSettings,
     OriginSettings,
     Settings,
+    StateSettings,
     WebSocketSettings,
     env_example,
 )
@@ -167,6 +168,18 @@ def test_review_warns_of_deadlines_that_a_backend_call_does_not_fit_in():
     warned = [one.name for one in review(settings) if one.state is State.WARNING]
 
     assert warned == ["DRAIN_TIMEOUT", "AUTH_TIMEOUT"]
+
+
+def test_review_warns_of_a_state_directory_that_is_of_no_use(tmp_path):
+    """One that is not there is pointed out before the restart that needs it."""
+    for folder, warned in ((tmp_path, False), (tmp_path / "nowhere", True)):
+        settings = Settings(
+            backend=backend_settings("http://x", key="k" * 32),
+            state=StateSettings(folder=str(folder)),
+        )
+        names = [one.name for one in review(settings) if one.state is State.WARNING]
+
+        assert ("STATE_DIR" in names) is warned
 
 
 def test_review_warns_of_an_open_door():

@@ -109,6 +109,7 @@ def test_every_variable_reaches_its_attribute():
         "INTERNAL_API_TOKENS": "one-key,another-key",
         "DRAIN_TIMEOUT": "30",
         "DRAIN_SPREAD": "5s",
+        "STATE_DIR": "/var/lib/gogate",
         "LOG_LEVEL": "debug",
         "LOG_FORMAT": "json",
         "TRACING": "true",
@@ -139,6 +140,19 @@ def test_environment_wins_over_file_over_default(dotenv):
     assert settings.sources["PORT"] is Source.ENVIRONMENT
     assert settings.sources["WRITE_WAIT"] is Source.DOTENV
     assert settings.sources["PONG_WAIT"] is Source.DEFAULT
+
+
+def test_systemds_state_directory_serves_unless_another_is_set(dotenv):
+    """The unit's first one; a setting wins, also an empty one, which is off."""
+    handed = {"STATE_DIRECTORY": "/var/lib/gogate:/var/lib/other"}
+
+    settings = load(handed)
+
+    assert settings.state.folder == "/var/lib/gogate"
+    assert settings.sources["STATE_DIR"] is Source.SYSTEMD
+    assert load(handed | {"STATE_DIR": ""}).state.folder == ""
+    assert load(handed, dotenv("STATE_DIR=/srv/gogate\n")).state.folder == "/srv/gogate"
+    assert load().state.folder == ""
 
 
 def test_a_bad_value_is_not_replaced_by_a_weaker_one(dotenv):

@@ -19,13 +19,13 @@ FLOORS = [
     ("ground", ["errors", "limits", "ids"]),
     ("protocol", ["protocol"]),
     ("state", ["state"]),
-    ("edges", ["config", "log", "metrics", "outbox", "systemd", "tracing"]),
+    ("edges", ["config", "log", "metrics", "outbox", "statefile", "systemd", "tracing"]),
     ("adapters", ["backend", "broker", "cluster"]),
     (
         "house",
         [
             *("hub", "runs", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
-            *("router", "control", "roster"),
+            *("router", "control", "roster", "succession"),
         ],
     ),
     ("server", ["server", "internal"]),

@@ -136,6 +136,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         trio.open_nursery() as supervisor,
     ):
         node = assemble(settings, backend, supervisor, metrics, tracer)
+        await node.succession.inherit()
         internal = await open_internal(settings, node, supervisor)
         supervisor.start_soon(node.keeper.run)
         if tls is not None:
@@ -146,6 +147,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         supervisor.start_soon(node.hub.run)
         supervisor.start_soon(sweep, node.house.connections, settings.websocket)
         supervisor.start_soon(service.run, partial(_numbers, metrics, node.house.directory))
+        is_told = False
         async with trio.open_nursery() as connections:
             server = Server(node.house, {**PAGES, **(pages or {})}, tls)
             async with trio.open_nursery() as listening:
@@ -164,10 +166,15 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             server.shut()
             await service.stopping(settings.drain.timeout)
             connections.cancel_scope.deadline = trio.current_time() + settings.drain.timeout
-            await drain(node.house, node.hub, alone=True)
+            is_told = await drain(node.house, node.hub, alone=True)
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
+    # Only now can nothing happen any more that would be missing in it.
+    if is_told and node.is_settled:
+        await node.succession.leave()
+    else:
+        node.succession.leave_nothing()
     _log.info("stopped")
 
 

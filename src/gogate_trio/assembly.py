@@ -35,6 +35,7 @@ from gogate_trio.state.history import History, Window, new_epoch
 from gogate_trio.state.ratelimit import Rate
 from gogate_trio.state.sessions import Sessions
 from gogate_trio.state.throttle import Throttle
+from gogate_trio.succession import Succession
 from gogate_trio.tracing.spans import Tracer
 from gogate_trio.typing_events import Typists
 
@@ -49,6 +50,12 @@ class Node:
     dials: Dials
     readiness: Readiness
     rooms: Rooms
+    succession: Succession
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that has happened has been told, so that nobody misses any of it."""
+        return not self.hub.waiting and self.dials.publisher.is_settled
 
 
 def assemble(
@@ -76,6 +83,7 @@ def assemble(
     connections = set[Connection]()
     control = Control(connections, membership, keeper, metrics)
     broker = MemoryBroker(hub, control.obey, metrics)
+    succession = Succession(history, sessions, settings, go_on=broker.go_on_from)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
     router = Router(backend, publisher, typists, keeper, throttle, metrics, tracer)
@@ -97,7 +105,7 @@ def assemble(
     nodes = SingleNode(partial(_count, metrics, directory), partial(_phase, readiness))
     messages = router.messages
     rooms = Rooms(house, broker, membership, publisher, messages, nodes, NoPresence())
-    return Node(house, hub, keeper, dials, readiness, rooms)
+    return Node(house, hub, keeper, dials, readiness, rooms, succession)
 
 
 def _count(metrics: Metrics, directory: Directory[Outbox]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ nothing: a made-up token is validated, the members of chat 1 are asked for.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import stat
 import time
@@ -106,6 +107,13 @@ def review(settings: Settings) -> Iterator[Finding]:
             "is less than BACKEND_TIMEOUT: a slow backend locks every client out",
             "raise it, or lower BACKEND_TIMEOUT",
         )
+    yield from _review_files(settings)
+    if settings.internal.port is not None:
+        yield _look_at_internal(settings.internal)
+
+
+def _review_files(settings: Settings) -> Iterator[Finding]:
+    """What can be said about the files and directories that settings name."""
     key_files = {
         "INTERNAL_API_KEY_FILE": settings.backend.internal_api_key_file,
         "TLS_KEY": settings.tls.key,
@@ -114,10 +122,15 @@ def review(settings: Settings) -> Iterator[Finding]:
         if path and _is_open_to_all(path):
             advice = "take it away: chmod o-rwx"
             yield Finding(name, State.WARNING, "everybody on this machine may read it", advice)
+    if settings.state.folder and not os.access(settings.state.folder, os.W_OK | os.X_OK):
+        yield Finding(
+            "STATE_DIR",
+            State.WARNING,
+            "cannot be written to: no client resumes after a restart",
+            "give it to the gateway's user, with mode 0700",
+        )
     if settings.tls.cert:
         yield _examine_certificate(settings.tls)
-    if settings.internal.port is not None:
-        yield _look_at_internal(settings.internal)
 
 
 def _look_at_internal(internal: InternalSettings) -> Finding:

@@ -223,6 +223,13 @@ RECONNECT_SECONDS: Final = (0.5, 2.0)
 """seconds after which a client is asked to come back at the earliest, drawn between these: as long
 takes a process to start. On a node without others the whole spread comes on top."""
 
+STATE_BYTES: Final = 192 * 1024 * 1024
+"""bytes of what a node leaves to its successor: three times the window's texts, for the
+audiences and the sessions. More is not written."""
+
+STATE_SECONDS: Final = 3.0
+"""seconds that this may take to be written or read: systemd is asked for five beyond the drain."""
+
 # ── flooding ─────────────────────────────────────────────────────────────────
 
 STRIKES_PER_SECOND: Final = 5.0

@@ -81,6 +81,11 @@ class Publisher:
         """Whether something waits that happened in this chat: nothing may go past it."""
         return chat_id in self._late
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits, and nothing that was lost is still to be owned up to."""
+        return not self._late and not self._gap_is_due
+
     async def publish(
         self, event: Event, chat_id: ChatId | None, user: User, *, since: float | None = None
     ) -> None:

@@ -99,13 +99,18 @@ def test_only_settings_are_set(unit):
 
 
 def test_instances_differ_from_the_one_gateway_in_what_they_must():
-    """The same care for both: only the port is shared and the settings are their own."""
+    """The same care for both: only the port is shared and the settings are their own.
+
+    And what a gateway alone may remember over a restart, one of several may not.
+    """
     one, many = (settings_of(unit) for unit in SERVICES)
     for name in ("Description", "Environment", "EnvironmentFile"):
         one.pop(name, None)
         many.pop(name)
+    alone = {name: one.pop(name) for name in ("StateDirectory", "StateDirectoryMode")}
 
     assert one == many
+    assert alone == {"StateDirectory": ["gogate"], "StateDirectoryMode": ["0700"]}
     assert settings_of("gogate@.service")["Environment"] == ["REUSE_PORT=true"]
 
 

@@ -31,6 +31,7 @@ from gogate_trio.config import (
     RateSettings,
     ResumeSettings,
     Settings,
+    StateSettings,
     TlsSettings,
     WebSocketSettings,
 )
@@ -98,6 +99,7 @@ async def open_node(
     tls: TlsSettings | None = None,
     membership: MembershipSettings = LISTS,
     resume: ResumeSettings = WINDOW,
+    state_dir: str = "",
     **websocket: Any,
 ) -> AsyncIterator[Node]:
     """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
@@ -115,6 +117,7 @@ async def open_node(
         rates=rates,
         membership=membership,
         resume=resume,
+        state=StateSettings(folder=state_dir),
         drain=drain or DrainSettings(timeout=drain_timeout),
     )
     stop, stopped = trio.Event(), trio.Event()

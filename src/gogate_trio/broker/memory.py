@@ -20,6 +20,10 @@ class MemoryBroker:
         self._once = Once()
         self._offset = 0
 
+    def go_on_from(self, offset: int) -> None:
+        """Number what is published from here on, where another process has ended."""
+        self._offset = offset
+
     async def publish(self, publication: Publication) -> bool:
         """Hand the publication to the hub, waiting for room there."""
         now = trio.current_time()

@@ -42,6 +42,7 @@ from gogate_trio.config.settings import (
     LogSettings,
     MembershipSettings,
     Settings,
+    StateSettings,
     TlsSettings,
     WebSocketSettings,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Secret",
     "Settings",
     "Source",
+    "StateSettings",
     "TlsSettings",
     "TracingSettings",
     "Transport",

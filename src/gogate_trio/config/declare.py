@@ -30,6 +30,7 @@ class Source(Enum):
     ENVIRONMENT = "environment"
     FILE = "key file"
     CREDENTIAL = "systemd credential"
+    SYSTEMD = "systemd"
 
 
 @attrs.frozen(kw_only=True)

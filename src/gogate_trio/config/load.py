@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import attrs
@@ -56,21 +57,27 @@ class Loaded:
 Rule = Order | Together | Apart
 
 
-def load(
+def load(  # noqa: PLR0913 - the rules of one tree, by keyword
     catalogue: Iterable[Entry],
     rules: Sequence[Rule],
     *,
     environ: Mapping[str, str],
     dotenv: Path | None,
     key_files: Sequence[KeyFile] = (),
+    handed_over: Mapping[str, str] = MappingProxyType({}),
 ) -> Loaded:
-    """Read every setting, the environment over ``.env`` over its default; or ``ConfigError``."""
+    """Read every setting, the environment over ``.env`` over its default; or ``ConfigError``.
+
+    ``handed_over``: settings for which a variable of systemd's serves, over the default.
+    """
     settings = {entry.setting.name: entry.setting for entry in catalogue}
     file = read_dotenv(dotenv) if dotenv else DotEnv()
     problems = [*file.problems]
     values: dict[str, object] = {}
     sources: dict[str, Source] = {}
     raws = {name: _find(name, environ=environ, file=file) for name in settings}
+    for name, variable in handed_over.items():
+        raws[name] = raws[name] or _handed_over(variable, environ)
     unread = _open_key_files(key_files, raws, environ)
     problems += unread.values()
     for name, setting in settings.items():
@@ -112,6 +119,12 @@ def _find(name: str, *, environ: Mapping[str, str], file: DotEnv) -> Raw | None:
     if line is None or line.value is None:
         return None
     return Raw(line.value, Source.DOTENV, f".env line {line.number}")
+
+
+def _handed_over(variable: str, environ: Mapping[str, str]) -> Raw | None:
+    # systemd lists several behind each other; the first is the unit's first.
+    text = environ.get(variable, "").partition(":")[0]
+    return Raw(text, Source.SYSTEMD, f"systemd's {variable}") if text else None
 
 
 def _value(setting: Setting, raw: Raw | None) -> object:

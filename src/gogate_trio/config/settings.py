@@ -177,6 +177,20 @@ class DrainSettings:
 
 
 @attrs.frozen(kw_only=True)
+class StateSettings:
+    """What is left on disk for the next process."""
+
+    folder: str = setting(
+        "STATE_DIR",
+        FileName(),
+        default="",
+        help="The directory in which a drained node that is alone leaves its window and sessions,"
+        " message texts among them, to the next process: so its clients resume after a restart."
+        " Unset: systemd's StateDirectory=, if the unit has one. Empty: off.",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class LogSettings:
     """The log on standard error."""
 
@@ -241,6 +255,9 @@ KEY_FILES: Final = (
 )
 """Secrets that may stand in a file."""
 
+HANDED_OVER: Final = {"STATE_DIR": "STATE_DIRECTORY"}
+"""Settings for which a variable of systemd's serves when they are not set."""
+
 
 @attrs.frozen(kw_only=True)
 class Settings:
@@ -259,6 +276,7 @@ class Settings:
     cluster: ClusterSettings = group(ClusterSettings)
     internal: InternalSettings = group(InternalSettings)
     drain: DrainSettings = group(DrainSettings)
+    state: StateSettings = group(StateSettings)
     log: LogSettings = group(LogSettings)
     tracing: TracingSettings = group(TracingSettings)
 
@@ -283,5 +301,6 @@ class Settings:
             environ=environ,
             dotenv=dotenv,
             key_files=KEY_FILES,
+            handed_over=HANDED_OVER,
         )
         return build(cls, loaded.values, sources=loaded.sources)

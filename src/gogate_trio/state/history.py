@@ -105,6 +105,11 @@ class History:
         return self._size
 
     @property
+    def floor(self) -> int:
+        """The offset up to which events have left the window."""
+        return self._floor
+
+    @property
     def position(self) -> Position:
         """Where somebody is who has seen everything."""
         return Position(self.epoch, self.head)

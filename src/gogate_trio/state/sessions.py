@@ -11,6 +11,7 @@ import math
 import re
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterator
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
@@ -76,6 +77,16 @@ class Outcomes(Generic[O, W]):
     def release(self, command_id: CommandId) -> list[W]:
         """Nothing has happened: let the id be claimed again. Return who has joined."""
         return self._kept.pop(command_id).waiters
+
+    def settled(self) -> Iterator[tuple[CommandId, O, float]]:
+        """Yield what is kept of commands that are done, oldest first: id, outcome, when."""
+        for command_id, kept in self._kept.items():
+            if kept.outcome is not None:
+                yield command_id, kept.outcome, kept.at
+
+    def restore(self, command_id: CommandId, outcome: O, at: float) -> None:
+        """Keep the outcome of a command that was settled in another process, oldest first."""
+        self._kept[command_id] = _Kept(at, outcome)
 
     def _forget(self, *, before: float = -math.inf, most: float = math.inf) -> None:
         """Drop the oldest: what is older than that, and more than so many.
@@ -173,6 +184,14 @@ class Sessions(Generic[O, W]):
             return
         session.left_time = now
         del self._here[session.session_id]
+        self._away[session.session_id] = session
+
+    def away(self) -> Iterator[Session[O, W]]:
+        """Yield the sessions that nobody is connected to, the one that was left first first."""
+        return iter(self._away.values())
+
+    def restore(self, session: Session[O, W]) -> None:
+        """Remember a session of another process, the one that was left first first."""
         self._away[session.session_id] = session
 
     def _forget(self, now: float) -> None:

@@ -1,0 +1,140 @@
+"""How a node that is alone hands its window and its sessions to the process after it.
+
+After a graceful restart thousands of clients go on where they were, in place of fetching all
+of their chats at once. It is exact or it is not done: a node that could not tell all that it
+was asked to, or that was followed by another before its end, leaves nothing, and the next one
+begins an epoch of its own. So it is after a crash.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import trio
+
+from gogate_trio.caller import Joined, Outcome
+from gogate_trio.config import Settings
+from gogate_trio.limits import STATE_BYTES, STATE_SECONDS
+from gogate_trio.log import get_logger
+from gogate_trio.state.history import History
+from gogate_trio.state.sessions import Sessions
+from gogate_trio.state.snapshot import Imprint, Snapshot, restore, take
+from gogate_trio.statefile import StateFile, UnusableError
+
+_log = get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Succession:
+    """One process among those that use a directory one after the other."""
+
+    def __init__(
+        self,
+        history: History,
+        sessions: Sessions[Outcome, Joined],
+        settings: Settings,
+        *,
+        go_on: Callable[[int], None],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """``go_on`` is told the offset of the newest event that was inherited."""
+        folder = settings.state.folder
+        self._file = StateFile(Path(folder)) if folder else None
+        self._history = history
+        self._sessions = sessions
+        self._window = settings.resume.window
+        self._backend = settings.backend.url
+        self._go_on = go_on
+        self._wall = wall
+        self._name = secrets.token_hex(8)
+
+    async def inherit(self) -> None:
+        """Go on where the process before this one has ended, if it has left how.
+
+        To be called once, before anything happens. Raises nothing: at worst, clients fetch anew.
+        """
+        file = self._file
+        if file is None:
+            return
+        before, data = await self._do("read", lambda: _succeed(file, self._name)) or ("", None)
+        if data is None:
+            return
+        snapshot = _read(data)
+        doubt = "damaged" if snapshot is None else self._doubt(snapshot.imprint, before)
+        if snapshot is None or doubt:
+            _log.warning("state_ignored", reason=doubt)
+            return
+        now, wall = trio.current_time(), self._wall()
+        restore(snapshot, self._history, self._sessions, now=now, wall=wall)
+        self._go_on(snapshot.head)
+        _log.info("state_restored", events=len(snapshot.entries), sessions=len(snapshot.sessions))
+
+    async def leave(self) -> None:
+        """Leave what there is to the next process. Nothing may happen any more. Raises nothing."""
+        file = self._file
+        if file is None or not self._window:
+            return
+        imprint = Imprint(self._name, self._backend, self._wall())
+        snapshot = take(self._history, self._sessions, imprint, now=trio.current_time())
+        data = msgspec.msgpack.encode(snapshot)
+        if len(data) > STATE_BYTES:
+            _log.warning("state_not_kept", reason="too big")
+            return
+        if await self._do("write", lambda: _leave(file, self._name, data)):
+            _log.info("state_kept", events=len(snapshot.entries), sessions=len(snapshot.sessions))
+
+    def leave_nothing(self) -> None:
+        """Say that the next process has to begin anew: somebody has missed something."""
+        if self._file is not None:
+            _log.warning("state_not_kept", reason="not all that happened could be told")
+
+    def _doubt(self, imprint: Imprint, before: str) -> str:
+        """Return why a snapshot does not count; empty when it does."""
+        if imprint.writer != before or imprint.backend != self._backend:
+            return "of another node"
+        if not 0 <= self._wall() - imprint.written_at <= self._window:
+            return "too old, or the clock was set back"
+        return ""
+
+    async def _do(self, what: str, work: Callable[[], T]) -> T | None:
+        """Do what blocks in a thread, within bounds; None when it came to nothing."""
+        reason = "took too long"
+        with trio.move_on_after(STATE_SECONDS):
+            try:
+                return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+            except UnusableError as error:
+                reason = str(error)
+            except OSError as error:
+                reason = error.strerror or "no such place"
+        _log.warning("state_ignored" if what == "read" else "state_not_kept", reason=reason)
+        return None
+
+
+def _succeed(file: StateFile, name: str) -> tuple[str, bytes | None]:
+    """Return the name of the process before and what it has left; from now on this one counts."""
+    before = file.owner()
+    try:
+        return before, file.take()
+    finally:
+        file.own(name)
+
+
+def _leave(file: StateFile, name: str, data: bytes) -> bool:
+    if file.owner() != name:
+        raise UnusableError("another process came after this one")
+    file.put(data)
+    return True
+
+
+def _read(data: bytes) -> Snapshot | None:
+    try:
+        snapshot = msgspec.msgpack.decode(data, type=Snapshot)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return snapshot if snapshot.is_sound else None
