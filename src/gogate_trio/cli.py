@@ -1,4 +1,4 @@
-"""The command ``gogate``: serve, demo, check, config, version.
+"""The command ``gogate``: serve, demo, check, config, bench, version.
 
 Every expected failure is one clear message on standard error and a status: 2 for settings
 and usage, 1 for everything else; never a traceback. Each command imports what it needs
@@ -38,6 +38,8 @@ DOTENV: Final = Path(".env")
 
 DEMO_PACKAGES: Final = frozenset({"hypercorn", "jwt", "starlette"})
 """What the extra ``demo`` installs, by the names they are imported by."""
+
+Flag = Annotated[bool, Parameter(negative="")]
 
 Port = Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))]
 
@@ -114,7 +116,7 @@ def demo(*, port: Port = None, backend_port: Port = None, data: Path | None = No
 
 
 @app.command
-def check(*, offline: Annotated[bool, Parameter(negative="")] = False) -> int:
+def check(*, offline: Flag = False) -> int:
     """Check the settings, and the backend they name.
 
     Ends with 0 when all is well, 2 when the settings cannot be used, else 1.
@@ -170,6 +172,48 @@ def config(
         return
     rows = [(one.name, one.text, one.source.value) for one in effective]
     show_table(("setting", "value", "source"), rows)
+
+
+@app.command
+def bench(  # noqa: PLR0913  # the options of one command
+    url: str | None = None,
+    /,
+    *,
+    token_file: Path | None = None,
+    demo: Flag = False,
+    connections: int = 100,
+    rate: float = 20.0,
+    duration: float = 10.0,
+    chat: tuple[int, ...] = (1,),
+    text_size: int = 64,
+    json: Flag = False,
+) -> int:
+    """Put load on a gateway of yours, and tell how long messages took and whether all arrived.
+
+    Ends with 0 when everything arrived once and in order, 1 when not, 2 on unusable arguments.
+
+    Args:
+        url: The gateway's WebSocket, such as ws://127.0.0.1:8080/ws.
+        token_file: A token a line; when there are fewer than connections, users have several.
+        demo: Start a demo and measure that, without an address and tokens.
+        connections: How many to hold open, up to 10,000.
+        rate: Messages a second in all, from everybody in turn; 0 only holds the connections.
+        duration: Seconds of traffic.
+        chat: A chat to speak to, in which the users of the tokens are; may be given several times.
+        text_size: Characters of a message.
+        json: Print one JSON document.
+    """
+    from gogate_trio.bench.command import NOWHERE
+    from gogate_trio.bench.command import run as measure
+    from gogate_trio.bench.plan import Plan, UnusablePlan
+
+    if demo != (url is None):
+        return _complain("bench needs an address or --demo", status=USAGE)
+    plan = Plan(NOWHERE, (), chat, connections, rate, duration, text_size)
+    try:
+        return measure(url, token_file, plan, as_json=json)
+    except UnusablePlan as error:
+        return _complain(str(error), status=USAGE)
 
 
 @app.command
