@@ -289,8 +289,6 @@ INSIDE: Final = {
     "API_AT_ONCE": "internal/test_api.py::test_who_waits_for_the_backend_keeps_no_probe_out",
     "API_SECONDS": "internal/test_api.py::test_who_waits_for_the_backend_keeps_no_probe_out",
     "API_PAGE": "internal/test_api.py::test_what_is_not_there_is_said_with_a_code",
-    "IDEMPOTENCY_KEYS": "state/test_oncekeys.py::test_so_many_are_remembered_and_the_oldest_goes_first",
-    "IDEMPOTENCY_SECONDS": "state/test_oncekeys.py::test_a_key_is_free_again_after_its_time",
     "IDEMPOTENCY_KEY_CHARACTERS": "internal/test_api.py::test_an_idempotency_key_that_is_none_is_refused",
     "STATE_BYTES": "test_succession.py::test_what_is_too_big_is_not_left",
     "STATE_SECONDS": "test_succession.py::test_a_disk_that_hangs_is_not_waited_for",

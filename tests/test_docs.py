@@ -220,7 +220,7 @@ def test_every_problem_is_documented():
     "phrase",
     [
         f"at most {limits.API_USERS:,}",
-        f"within {limits.IDEMPOTENCY_SECONDS / 60:.0f} minutes",
+        f"within {limits.ONCE_SECONDS / 60:.0f} minutes",
         f"{limits.API_AT_ONCE} requests",
         f"at most {limits.API_BODY_BYTES:,} bytes",
         f"more than {limits.API_SECONDS:.0f} seconds",

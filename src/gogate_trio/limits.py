@@ -201,12 +201,6 @@ API_SECONDS: Final = 15.0
 API_PAGE: Final = 1_000
 """connections in one answer."""
 
-IDEMPOTENCY_KEYS: Final = 100_000
-"""keys of publications that are remembered (about 15 MB); the oldest goes first."""
-
-IDEMPOTENCY_SECONDS: Final = 600.0
-"""seconds for which a key publishes once: well past the patience of whoever tries again."""
-
 IDEMPOTENCY_KEY_CHARACTERS: Final = 128
 """characters of an ``Idempotency-Key``. A UUID has 36."""
 

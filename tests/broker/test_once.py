@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import trio
+
 from gogate_trio.broker.base import Publication
 from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.broker.once import Once
@@ -53,3 +55,19 @@ async def test_the_broker_of_one_node_publishes_a_key_once(autojump_clock):
         *(True, False, True),
     ]
     assert heard == [b"1", b"3"]
+
+
+async def test_a_publication_that_is_cancelled_leaves_its_key_free():
+    """It was not published: whoever tries again is the first."""
+    room = trio.Event()
+
+    class Receiver:
+        async def accept(self, _publication):
+            await room.wait()
+
+    broker = MemoryBroker(Receiver(), lambda _: None, Metrics())
+    with trio.move_on_after(0):
+        await broker.publish(Publication(b"1", {1: ""}, is_durable=True, key="k"))
+    room.set()
+
+    assert await broker.publish(Publication(b"1", {1: ""}, is_durable=True, key="k"))

@@ -25,7 +25,10 @@ class MemoryBroker:
         self._offset = offset
 
     async def publish(self, publication: Publication) -> bool:
-        """Hand the publication to the hub, waiting for room there."""
+        """Hand the publication to the hub, waiting for room there.
+
+        Cancelled, it was not published, and its key is free.
+        """
         now = trio.current_time()
         if self._once.is_known(publication.key, now):
             return False
@@ -33,7 +36,11 @@ class MemoryBroker:
         self._metrics.publications += 1
         self._offset += 1
         publication.offset = self._offset
-        await self._receiver.accept(publication)
+        try:
+            await self._receiver.accept(publication)
+        except BaseException:
+            self._once.forget(publication.key)
+            raise
         return True
 
     async def instruct(self, instruction: Instruction) -> None:

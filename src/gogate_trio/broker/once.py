@@ -21,6 +21,11 @@ class Once:
         """Whether a key has been noted lately. None never has."""
         return key is not None and self._until.get(key, now) > now
 
+    def forget(self, key: str | None) -> None:
+        """Undo ``note``: what was to be published was not."""
+        if key is not None:
+            self._until.pop(key, None)
+
     def note(self, key: str | None, now: float) -> None:
         """Remember a key; the oldest goes when there are too many."""
         if key is None:

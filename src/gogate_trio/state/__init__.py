@@ -4,7 +4,6 @@
 - ``breaker``: whether a call to the backend may go now.
 - ``directory``: who is connected, and where.
 - ``messages``: which chat a message is in.
-- ``oncekeys``: what was asked for under a key, so that it is done once.
 - ``ratelimit``: how often something may happen.
 - ``throttle``: the pace of commands.
 - ``tokens``: the tokens in use, and what is due for each.

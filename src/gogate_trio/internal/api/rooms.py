@@ -10,7 +10,6 @@ from gogate_trio.internal.api.cluster import NodeDirectory, Presence
 from gogate_trio.publisher import Publisher
 from gogate_trio.server.house import House
 from gogate_trio.state.messages import KnownMessages
-from gogate_trio.state.oncekeys import OnceKeys
 
 
 @attrs.frozen(eq=False)
@@ -24,4 +23,3 @@ class Rooms:
     messages: KnownMessages
     nodes: NodeDirectory
     presence: Presence
-    once: OnceKeys = attrs.field(factory=OnceKeys)

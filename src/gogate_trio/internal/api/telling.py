@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-import trio
 
 from gogate_trio.broker.base import Publication
 from gogate_trio.errors import BackendError, BackendRejected
@@ -43,29 +42,15 @@ async def publish(rooms: Rooms, asked: Asked) -> Published:
         is_durable=not wish.ephemeral,
         except_user=None if wish.except_user is msgspec.UNSET else wish.except_user,
         chat_id=chat_id,
+        key=asked.key and f"api:{asked.key}",
     )
     if wish.ephemeral:
         rooms.broker.publish_ephemeral(publication)
         return Published(len(audience), duplicate=False)
-    is_new = await _publish_once(rooms, publication, asked.key)
+    is_new = await rooms.broker.publish(publication)
     if chat_id is not None and wish.event == NewMessage.NAME:
         _learn(rooms, data, chat_id)
     return Published(len(audience), duplicate=not is_new)
-
-
-async def _publish_once(rooms: Rooms, publication: Publication, key: str | None) -> bool:
-    """Publish unless that was done under this key; say whether it was."""
-    if key is None:
-        await rooms.broker.publish(publication)
-        return True
-    if not rooms.once.claim(key, trio.current_time()):
-        return False
-    try:
-        await rooms.broker.publish(publication)
-    except BaseException:
-        rooms.once.release(key)
-        raise
-    return True
 
 
 def _read_data(wish: Publish) -> Mapping[str, object]:
