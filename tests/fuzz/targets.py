@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import h11
 import msgspec
-import wsproto
 from wsproto.frame_protocol import FrameProtocol, Opcode
 
 from gogate_trio.config.allowances import NetworkKind, OriginKind
@@ -26,7 +25,7 @@ from gogate_trio.protocol.cookies import auth_of
 from gogate_trio.protocol.events import Error
 from gogate_trio.protocol.forwarded import client_address
 from gogate_trio.protocol.guard import FrameGuard, Handover
-from gogate_trio.protocol.handshake import Head, Status, fault_of_upgrade, opening
+from gogate_trio.protocol.handshake import Head, Status, acceptance, fault_of_upgrade
 from gogate_trio.protocol.jwt import expiry
 from gogate_trio.protocol.origins import OriginPolicy
 from gogate_trio.server.door import read_head
@@ -72,7 +71,7 @@ def at_once(awaitable):
 
 
 def handshake(data: bytes) -> None:
-    """The door answers, and whatever it lets through wsproto takes."""
+    """The door answers, and whatever it lets through is accepted."""
     read = at_once(read_head(Chopped(data, 4096)))
     if isinstance(read, tuple):
         read_upgrade(read[0])
@@ -93,11 +92,13 @@ def read_upgrade(head: Head) -> None:
     if fault is not None:
         check_answer(fault)
         return
-    server = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
-    server.receive_data(opening(head))
-    (request,) = server.events()
-    assert isinstance(request, wsproto.events.Request)
-    assert (request.extensions, request.subprotocols) == ([], [])
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method="GET", target="/ws", headers=head.headers))
+    client.send(h11.EndOfMessage())
+    client.receive_data(acceptance(head))
+    response = client.next_event()
+    assert isinstance(response, h11.InformationalResponse)
+    assert response.status_code == 101
 
 
 def check_answer(answer: Page | Status) -> None:

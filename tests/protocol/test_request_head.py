@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import pytest
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import Request
+from wsproto.events import AcceptConnection, Request
+from wsproto.utilities import RemoteProtocolError
 
 from gogate_trio.protocol.handshake import (
     BAD_REQUEST,
     BODY_REFUSED,
     HEAD_TOO_BIG,
     ONLY_GET,
+    OPENING,
     UPGRADE_REQUIRED,
     Head,
+    acceptance,
     fault_of_head,
     fault_of_upgrade,
-    opening,
 )
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -115,23 +119,35 @@ def test_http_1_0_does_not_upgrade():
     ],
 )
 def test_a_key_is_sixteen_bytes_in_base64_and_one(keys):
-    """Nothing else is copied into the head that trio-websocket reads."""
+    """The answer to anything else would prove nothing."""
     headers = [(b"sec-websocket-key", key) for key in keys]
 
     assert fault_of_upgrade(head(*headers)) is BAD_REQUEST
 
 
-def test_the_opening_is_a_head_of_ours_with_the_client_s_key():
-    """What wsproto reads has no protocol, no extension and no header of the client."""
-    strange = head((b"sec-websocket-extensions", b"permessage-deflate"), (b"x-evil", b"\xff"))
+def test_an_upgrade_is_accepted_as_its_key_demands():
+    """A client of wsproto takes the answer for its own key, and for no other."""
+    client = WSConnection(ConnectionType.CLIENT)
+    request = client.send(Request(host="chat.example", target="/ws"))
+    (key,) = re.findall(rb"Sec-WebSocket-Key: (.*)\r\n", request)
+
+    client.receive_data(acceptance(head((b"sec-websocket-key", key))))
+    assert list(client.events()) == [AcceptConnection()]
+
+    client = WSConnection(ConnectionType.CLIENT)
+    client.send(Request(host="chat.example", target="/ws"))
+    with pytest.raises(RemoteProtocolError):
+        client.receive_data(acceptance(head()))
+
+
+def test_the_opening_asks_for_a_bare_websocket():
+    """What wsproto reads has no protocol and no extension, and nothing of a client's."""
     server = WSConnection(ConnectionType.SERVER)
-    server.receive_data(opening(strange))
+    server.receive_data(OPENING)
     (request,) = server.events()
 
     assert isinstance(request, Request)
     assert (request.target, request.extensions, request.subprotocols) == ("/ws", [], [])
-    assert KEY in opening(strange)
-    assert b"evil" not in opening(strange)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """The HTTP head of a request, and whether it may become a WebSocket (RFC 6455, 4.2.1).
 
-The head that trio-websocket is shown is not the client's but one of ours with the client's
-key in it: no header of a stranger reaches its parser, and no extension is negotiated.
+The head that trio-websocket is shown is not the client's but one of ours: no header of a
+stranger reaches its parser, and no extension is negotiated.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from typing import Final
 
 import attrs
@@ -105,10 +106,11 @@ def fault_of_upgrade(head: Head) -> Status | None:
     return None
 
 
-def opening(head: Head) -> bytes:
-    """Return the head for trio-websocket, with nothing in it but the client's key."""
+def acceptance(head: Head) -> bytes:
+    """Return the answer that makes the connection of a faultless upgrade a WebSocket."""
     (key,) = head.values(b"sec-websocket-key")
-    return _OPENING % key
+    proof = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    return _ACCEPTANCE % base64.b64encode(proof)
 
 
 def _is_key(key: bytes) -> bool:
@@ -118,12 +120,24 @@ def _is_key(key: bytes) -> bool:
         return False
 
 
-_OPENING: Final = (
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What RFC 6455 has every server put behind the key."""
+
+_ACCEPTANCE: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n"
+    b"\r\n"
+)
+
+OPENING: Final = (
     b"GET /ws HTTP/1.1\r\n"
     b"Host: gogate\r\n"
     b"Upgrade: websocket\r\n"
     b"Connection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: %b\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     b"\r\n"
 )
+"""The head that trio-websocket is shown."""

@@ -12,7 +12,7 @@ import uuid
 from functools import partial
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import ConnectionClosed
 
 from gogate_trio.backend.base import User
 from gogate_trio.caller import CallerOutcomes, CallerSession
@@ -29,11 +29,11 @@ from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Error, Event, Reconnect, Throttled
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
-from gogate_trio.protocol.handshake import Head, opening
+from gogate_trio.protocol.handshake import Head, acceptance
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.server.goodbye import last_words, say_goodbye
 from gogate_trio.server.house import House, Visit
-from gogate_trio.server.transport import Transport
+from gogate_trio.server.library import Library
 from gogate_trio.server.wire import Wire
 from gogate_trio.server.writer import write
 
@@ -175,11 +175,11 @@ class Connection:
 
     async def _converse(self, conversation: trio.Nursery) -> None:
         try:
-            websocket, transport = await self._shake_hands(conversation)
+            self._shake_hands()
             patience = self._house.settings.websocket.auth_timeout
             self._reading.deadline = trio.current_time() + patience
             with self._reading:
-                await self._read(websocket, transport)
+                await self._read(conversation)
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self.hang_up(close.LOST)
         self.is_reading = False
@@ -191,18 +191,13 @@ class Connection:
             self.outbox, self._stream, hangup, written=self._written, patience=patience
         )
 
-    async def _shake_hands(
-        self, conversation: trio.Nursery
-    ) -> tuple[WebSocketConnection, Transport]:
+    def _shake_hands(self) -> None:
         # The head goes with this frame: a browser's is as large as the rest of a connection.
         head, self._head = self._head, None
         assert head is not None  # noqa: S101 - a connection lives once
-        transport = Transport(self.outbox, opening(head))
-        largest = self._house.settings.websocket.max_message_size
-        request = await wrap_server_stream(conversation, transport, max_message_size=largest)
-        websocket = await request.accept()
-        self._house.greet(self, head)
-        return websocket, transport
+        self.outbox.offer(acceptance(head))
+        if self.hangup is None:
+            self._house.greet(self, head)
 
     async def _why(self) -> Hangup:
         """Return why the connection ends; a draining node's wait here until they are hung up on."""
@@ -221,8 +216,10 @@ class Connection:
         self.refuse(refusals.failed(refusals.AUTH_FAILED, BackendUnavailable()))
         self.hang_up(close.backend_away(random.uniform(*AWAY_SECONDS)))  # noqa: S311 - no secret
 
-    async def _read(self, websocket: WebSocketConnection, transport: Transport) -> None:
-        size = self._house.settings.websocket.read_buffer_size
+    async def _read(self, conversation: trio.Nursery) -> None:
+        settings = self._house.settings.websocket
+        library = Library(conversation, self.outbox, max_message=settings.max_message_size)
+        size = settings.read_buffer_size
         data, self._behind = self._behind or await self._stream.receive_some(size), b""
         while data:
             self.heard_at = trio.current_time()
@@ -234,7 +231,7 @@ class Connection:
                     case bytes():
                         self._receive(item)
                     case Handover() if answers_pings or not item.is_ping:
-                        await self._hand_over(websocket, transport, item)
+                        await self._hand_over(library, item)
                     case Hangup():
                         self.hang_up(item)
                 if self.hangup is not None:
@@ -252,16 +249,13 @@ class Connection:
             self.hang_up(close.FLOOD)
         return False
 
-    async def _hand_over(
-        self, websocket: WebSocketConnection, transport: Transport, item: Handover
-    ) -> None:
+    async def _hand_over(self, library: Library, item: Handover) -> None:
         """Let trio-websocket have a piece; wait for what must come out before going on."""
-        await transport.hand_over(item.data)
+        await library.read(item.data)
         if item.ends_message:
-            message = await websocket.get_message()
-            self._receive(message.encode() if isinstance(message, str) else message)
+            self._receive(await library.message())
         elif item.closes:
-            await transport.closed.wait()
+            await library.wait_closed()
             self.hang_up(close.CLIENT_LEFT)
 
     def _receive(self, text: bytes) -> None:

@@ -1,6 +1,6 @@
 """The stream handed to trio-websocket: it reads what we hand it, and writes into the outbox.
 
-trio-websocket does the handshake, answers pings and closes, and puts fragments together.
+trio-websocket answers pings and closes, and puts fragments together.
 Its control frames and our events go through the one outbox, so frames never mix; the bytes
 it reads have passed the guard, so none of them can break it.
 """
@@ -25,6 +25,8 @@ class Transport(trio.abc.Stream):
         self._outbox = outbox
         self._piece = opening
         self._changed = trio.Event()
+        self.is_open = False
+        """Whether the handshake is over; what answers it is dropped."""
         self.closed = trio.Event()
         """trio-websocket is done: it has answered the peer's close frame, or given up."""
 
@@ -52,6 +54,9 @@ class Transport(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes behind everything else, waiting for room. A close frame is the last."""
+        if not self.is_open:
+            await trio.lowlevel.checkpoint()
+            return
         await self._outbox.send(bytes(data))
         if data and data[0] == FIN | CLOSE:
             self._outbox.finish(())
