@@ -21,8 +21,9 @@ from gogate_trio.protocol import guard
 from gogate_trio.protocol.frames import BINARY, FIN, text_frame
 from gogate_trio.protocol.guard import FrameGuard
 from gogate_trio.router import Router
-from gogate_trio.server import listener
+from gogate_trio.server import connection, listener
 from gogate_trio.server.connection import Connection
+from gogate_trio.server.library import Library
 
 DRIVER = Path(fixtures.__file__).with_name("autobahn.py")
 LARGEST = 16 * 1024 * 1024
@@ -55,16 +56,14 @@ class Binary(bytes):
     """A binary message, on its way to the echo as its bytes."""
 
 
-class Telling:
-    """trio-websocket's connection, whose binary messages say that they are."""
+class Telling(Library):
+    """trio-websocket's part, whose binary messages say that they are."""
 
-    def __init__(self, websocket):
-        self._websocket = websocket
-
-    async def get_message(self):
+    async def message(self):
         """The next message."""
-        message = await self._websocket.get_message()
-        return Binary(message) if isinstance(message, bytes) else message
+        websocket, _ = await self._begun()
+        message = await websocket.get_message()
+        return Binary(message) if isinstance(message, bytes) else message.encode()
 
 
 class EchoingConnection(Connection):
@@ -73,9 +72,6 @@ class EchoingConnection(Connection):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self._guard = FrameGuard(LARGEST, binary=True)
-
-    async def _hand_over(self, websocket, transport, item):
-        await super()._hand_over(Telling(websocket), transport, item)
 
 
 def echo(_router, caller, message):
@@ -96,6 +92,7 @@ def binary_frame(payload):
 async def echoing(monkeypatch):
     """The address of a whole gateway that echoes."""
     monkeypatch.setattr(listener, "Connection", EchoingConnection)
+    monkeypatch.setattr(connection, "Library", Telling)
     monkeypatch.setattr(Router, "handle", echo)
     monkeypatch.setattr(guard, "FRAGMENTS", LARGEST)
     async with (

@@ -7,6 +7,7 @@
 - ``frames``: RFC 6455 frames, writing ours.
 - ``guard``: RFC 6455 frames, reading theirs.
 - ``handshake``: the HTTP head of a request, and whether it may become a WebSocket.
+- ``heads``: such a head, read without h11 when it is an ordinary one.
 - ``origins``: which web pages may connect.
 - ``forwarded``: whose request a proxy brings.
 - ``cookies``: authentication by a cookie on that request.

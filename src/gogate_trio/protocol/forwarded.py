@@ -17,7 +17,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def is_within(address: str, networks: Collection[Network]) -> bool:
     """Whether an address is in one of these networks. What is no address is in none."""
-    parsed = _parse(address)
+    parsed = _parse(address) if networks else None
     return parsed is not None and _is_within(parsed, networks)
 
 

@@ -10,7 +10,7 @@
   ``tlswire``: a wire with TLS on it.
 - ``door``: reads the HTTP head; a page is answered, a WebSocket goes on.
 - ``pages``: what the HTTP pages say.
-- ``transport``: the stream handed to trio-websocket.
+- ``library``: trio-websocket, begun when it is needed; ``transport``: the stream it is handed.
 - ``house``: what all connections share.
 - ``connection``: handshake, reader, writer, goodbye.
 - ``farewell``: how the last bytes reach a peer.

@@ -1,6 +1,7 @@
-"""Reads the HTTP head of a new client with h11, bounded in bytes and headers.
+"""Reads the HTTP head of a new client, bounded in bytes and headers.
 
-The deadline is the caller's. Bytes that came behind the head are kept: a client may send
+One that is plain and comes whole is read by ``protocol.heads``, any other by h11, from its first
+byte. The deadline is the caller's. Bytes that came behind the head are kept: a client may send
 its first frame together with the handshake.
 """
 
@@ -11,6 +12,7 @@ import trio
 
 from gogate_trio.limits import HEAD_BYTES, HEADERS
 from gogate_trio.protocol.handshake import BAD_REQUEST, HEAD_TOO_BIG, Head, Status, fault_of_head
+from gogate_trio.protocol.heads import read_plain_head
 
 _TOO_LARGE = 431
 """h11's hint when the head passes its limit."""
@@ -21,8 +23,21 @@ async def read_head(stream: trio.abc.ReceiveStream) -> tuple[Head, bytes] | Stat
 
     Raises ``trio.BrokenResourceError`` when the connection was reset.
     """
+    data = bytes(await stream.receive_some(_READ_BYTES))
+    plain = read_plain_head(data)
+    if plain is not None:
+        head, end = plain
+        return _check(head, data[end:])
+    return await _read_by_h11(stream, data)
+
+
+async def _read_by_h11(
+    stream: trio.abc.ReceiveStream, data: bytes
+) -> tuple[Head, bytes] | Status | None:
+    """Read a head of any shape that begins with these bytes; none if the stream has ended."""
     reader = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
-    received = 0
+    received = len(data)
+    reader.receive_data(data)
     while True:
         try:
             event = reader.next_event()
@@ -38,13 +53,14 @@ async def read_head(stream: trio.abc.ReceiveStream) -> tuple[Head, bytes] | Stat
                 # h11 minds the limit only while the head is incomplete.
                 if received - len(behind) > HEAD_BYTES:
                     return HEAD_TOO_BIG
-                return _check(event, behind)
+                headers = tuple(event.headers)
+                head = Head(event.method, event.target, headers, event.http_version)
+                return _check(head, behind)
             case _:
                 return None
 
 
-def _check(request: h11.Request, behind: bytes) -> tuple[Head, bytes] | Status:
-    head = Head(request.method, request.target, tuple(request.headers), request.http_version)
+def _check(head: Head, behind: bytes) -> tuple[Head, bytes] | Status:
     return fault_of_head(head, most_headers=HEADERS) or (head, behind)
 
 
