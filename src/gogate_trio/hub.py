@@ -76,8 +76,12 @@ class Hub:
         self._settled = trio.lowlevel.ParkingLot()
 
     async def accept(self, publication: Publication) -> None:
-        """Take a publication, in order, waiting for room. Cancelled, it was not taken."""
-        await self._accept(publication)
+        """Take a publication, in order, waiting for room. Cancelled, it was not taken.
+
+        A checkpoint only when it waits.
+        """
+        if not self.accept_nowait(publication):
+            await self._accept(publication)
 
     async def accept_turn(self, turn: Turn) -> None:
         """Take a turn of the stream, in order, waiting for room. Cancelled, it was not taken."""

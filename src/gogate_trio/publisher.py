@@ -101,7 +101,8 @@ class Publisher:
             await self._publish(text, {user.user_id: user.name}, None, cause)
             return
         for delay in (0.0, *AUDIENCE_RETRY_SECONDS):
-            await trio.sleep(delay)
+            if delay:
+                await trio.sleep(delay)
             if chat_id in self._late:
                 # No other place is behind what is late: the chat keeps its order.
                 break
@@ -135,7 +136,9 @@ class Publisher:
         """Return who shall hear of it; None when that cannot be learnt now."""
         alone = {user.user_id: user.name}
         known = self.membership.cached(chat_id)
-        if known is not None and user.user_id not in known.names:
+        if known is not None:
+            if user.user_id in known.names:
+                return known.names
             # The backend let it happen: the list may be older than the user's joining.
             self.membership.invalidate(chat_id)
         try:
