@@ -27,7 +27,8 @@ from structlog.testing import LogCapture
 
 from fakes import secrets
 from fakes.clients import Client
-from gogate_trio import log
+from gogate_trio.log.journal import Journal
+from gogate_trio.log.printing import Lines
 from gogate_trio.server.connection import Connection
 from gogate_trio.server.tlswire import TlsWire
 from gogate_trio.server.wire import Wire
@@ -136,12 +137,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _to_logs(patches: pytest.MonkeyPatch) -> None:
     """Lines as they are written, and events as tests capture them, with their tracebacks."""
-    write, capture = log._Lines.msg, LogCapture.__call__
+    write, hand_over, capture = Lines.write, Journal.write, LogCapture.__call__
 
     @functools.wraps(write)
-    def msg(lines: log._Lines, line: str) -> None:
+    def write_line(lines: Lines, line: str) -> None:
         WATCH.listen(line, "log")
         write(lines, line)
+
+    @functools.wraps(hand_over)
+    def write_entry(journal: Journal, entry: str) -> None:
+        WATCH.listen(entry, "journal")
+        hand_over(journal, entry)
 
     @functools.wraps(capture)
     def call(captured: LogCapture, logger: object, method: str, event: Any) -> Any:
@@ -149,8 +155,8 @@ def _to_logs(patches: pytest.MonkeyPatch) -> None:
         WATCH.listen(repr(rendered), "captured log")
         return capture(captured, logger, method, event)
 
-    for name in ("msg", "debug", "info", "warning", "error", "critical", "exception"):
-        patches.setattr(log._Lines, name, msg)
+    patches.setattr(Lines, "write", write_line)
+    patches.setattr(Journal, "write", write_entry)
     patches.setattr(LogCapture, "__call__", call)
 
 

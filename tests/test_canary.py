@@ -25,7 +25,9 @@ import pytest, structlog, trio
 from structlog.testing import capture_logs
 from fakes.clients import Client
 from fakes.secrets import KEY
-from gogate_trio import log
+from gogate_trio.errors import OperatorError
+from gogate_trio.log.journal import Journal
+from gogate_trio.log.printing import Lines
 from gogate_trio.config import LogSettings
 from gogate_trio.server.connection import Connection
 from gogate_trio.server.wire import Wire
@@ -68,8 +70,15 @@ def test_log_line(secret):
     class Nowhere:
         write = flush = lambda *_: None
 
-    line = log._Lines(Nowhere(), name="x")
-    line.info(f'{{"event": "{secret}"}}')
+    Lines(Nowhere()).write(f'{{"event": "{secret}"}}')
+
+
+def test_journal_entry(secret):
+    with pytest.raises(OperatorError):
+        Journal("/nowhere")
+    journal = Journal.__new__(Journal)
+    with pytest.raises(AttributeError):
+        journal.write(f"TOKEN={secret}")
 
 
 def test_captured_event(secret):

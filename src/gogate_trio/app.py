@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import gc
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import attrs
 import trio
 
+from gogate_trio import log
 from gogate_trio.assembly import assemble
 from gogate_trio.backend.rest import RestBackend, open_backend
 from gogate_trio.config import Settings
 from gogate_trio.internal.opening import open_internal
-from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.server.drain import drain
@@ -33,7 +32,7 @@ from gogate_trio.state.directory import Directory
 from gogate_trio.systemd import Service
 from gogate_trio.tracing.opening import open_tracing
 
-_log = get_logger(__name__)
+_log = log.get_logger(__name__)
 
 Reload = Callable[[], Awaitable[None]]
 """Reads something of the operator's again; keeps what there was when that is no good."""
@@ -130,7 +129,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     metrics = Metrics()
     tls = Tls(settings.tls) if settings.tls.cert else None
     async with (
-        open_tracing(settings.tracing, socket.gethostname(), metrics) as tracer,
+        open_tracing(settings.tracing, settings.cluster.name, metrics) as tracer,
         open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
         open_backend(settings.backend, metrics.observe_call) as backend,
         trio.open_nursery() as supervisor,
@@ -145,6 +144,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
                 reloads.append(partial(tls.reload, ON_REQUEST))
         supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(node.hub.run)
+        supervisor.start_soon(log.run)
         supervisor.start_soon(sweep, node.house.connections, settings.websocket)
         supervisor.start_soon(service.run, partial(_numbers, metrics, node.house.directory))
         is_told = False

@@ -85,7 +85,11 @@ def serve() -> None:
     from gogate_trio.config import Settings
 
     settings = Settings.load(os.environ, DOTENV)
-    log.configure(settings.log)
+    log.configure(
+        settings.log,
+        node=settings.cluster.name,
+        journal_stream=os.environ.get("JOURNAL_STREAM", ""),
+    )
 
     import trio
 
@@ -137,7 +141,7 @@ def check(*, offline: Flag = False) -> int:
         _show_findings(refused_settings(error))
         return USAGE
     # The table says what the adapter would log.
-    log.configure(attrs.evolve(settings.log, level="error"))
+    log.configure(attrs.evolve(settings.log, level="error"), node=settings.cluster.name)
     findings = [*review(settings)]
     if not offline:
         findings += trio.run(probe, settings)
@@ -259,10 +263,10 @@ def _crash(error: BaseException) -> int:
     import structlog
 
     from gogate_trio import log
-    from gogate_trio.config import LogSettings
+    from gogate_trio.config import ClusterSettings, LogSettings
 
     if not structlog.is_configured():
-        log.configure(LogSettings())
+        log.configure(LogSettings(), node=ClusterSettings().name)
     log.get_logger("cli").critical("crashed", exc_info=error)
     return FAILURE
 

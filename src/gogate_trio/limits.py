@@ -239,12 +239,6 @@ that is held down repeats 30 times a second."""
 EXCESS_TYPING: Final = 500
 """such events it may send at once. They are merged and refuse nothing, but they must be read."""
 
-INCIDENT_LINES_PER_SECOND: Final = 1.0
-"""log lines a second, in the long run, for each kind of refusal or hang-up."""
-
-INCIDENT_LINES: Final = 20
-"""such lines at once: enough to see who it is."""
-
 REFUSALS_AT_ONCE: Final = 128
 """sockets that are being told "503" at one time: half of the file descriptors kept in reserve.
 Beyond it they are closed without a word."""
@@ -323,3 +317,26 @@ TRACE_BATCH: Final = 512
 
 TRACE_FLUSH_SECONDS: Final = 3.0
 """seconds that the last spans may take at the end; a collector that hangs delays no restart."""
+
+# ── the log ──────────────────────────────────────────────────────────────────
+
+LOG_LINES_PER_SECOND: Final = 1.0
+"""log lines a second of one kind, in the long run; the rest is summed up."""
+
+LOG_LINES: Final = 20
+"""such lines at once: enough to see who it is."""
+
+LOG_DEBUG_LINES_PER_SECOND: Final = 100.0
+"""lines a second of one kind of level debug: who asks for them wants to see much."""
+
+LOG_DEBUG_LINES: Final = 1000
+"""such lines at once."""
+
+LOG_SUMMARY_SECONDS: Final = 10.0
+"""seconds after which the lines of a kind that were held back are summed up in one."""
+
+LOG_KINDS: Final = 512
+"""kinds of lines that are told apart. Ours are about 60; libraries bring theirs."""
+
+JOURNAL_BYTES: Final = 128 * 1024
+"""bytes of one entry in systemd's journal. The kernel takes datagrams up to 208 KiB unasked."""

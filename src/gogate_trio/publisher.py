@@ -27,7 +27,7 @@ from gogate_trio.limits import (
     LATE_RETRY_SECONDS,
     LATE_SECONDS,
 )
-from gogate_trio.log import get_logger
+from gogate_trio.log import about, get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.events import Event
@@ -163,6 +163,8 @@ class Publisher:
             self.supervisor.start_soon(self._see_to_late, chat_id, self._late[chat_id])
 
     async def _see_to_late(self, chat_id: ChatId, waiting: deque[_Late]) -> None:
+        # It is about a chat: whose news began it has nothing to do with what becomes of it.
+        about(None)
         while waiting:
             await trio.sleep(LATE_RETRY_SECONDS)
             try:

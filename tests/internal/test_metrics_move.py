@@ -16,9 +16,10 @@ import trio
 from fakes.api import call
 from fakes.certificates import Authority, Files
 from fakes.clients import open_client, open_raw
+from fakes.logged import Gone, configured, restored
 from fakes.node import within
 from fakes.watched import ask, open_watched, small_backend
-from gogate_trio import hub, publisher, router
+from gogate_trio import hub, log, publisher, router
 from gogate_trio.config import (
     AdmissionSettings,
     AuthSettings,
@@ -27,7 +28,7 @@ from gogate_trio.config import (
     WebSocketSettings,
 )
 from gogate_trio.internal.catalogue import METRICS, PROCESS
-from gogate_trio.limits import OUTBOX_BYTES
+from gogate_trio.limits import LOG_LINES, OUTBOX_BYTES
 
 CONSTANT = {"gogate_build_info", "process_max_fds", "process_start_time_seconds"}
 """What cannot move while a process lives."""
@@ -359,6 +360,17 @@ async def bug(_fake, node, monkeypatch):
 async def no_collector(_fake, node, _monkeypatch):
     """Nobody takes the traces."""
     async with open_client(node.port, "token-3"):
+        yield
+
+
+@moves("gogate_log_lines_held_back_total", "gogate_log_lines_lost_total")
+@asynccontextmanager
+async def flooded_log(_fake, _node, _monkeypatch):
+    """The same is said over and over, and nobody reads it."""
+    with restored():
+        configured(Gone())
+        for _ in range(LOG_LINES + 1):
+            log.get_logger("flood").info("again")
         yield
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 import attrs
 import trio
@@ -28,8 +26,6 @@ from gogate_trio.log import get_logger
 from gogate_trio.metrics import RedisCounts
 
 _log = get_logger(__name__)
-
-_NAME_CHARACTERS: Final = 64
 
 
 @attrs.frozen
@@ -56,7 +52,7 @@ class Link:
         self._away_since: float | None = None
         self.node = NodeId(secrets.token_hex(8))
         """This life of this node."""
-        self.name = name_of(settings)
+        self.name = settings.name
         """What the operator calls the node; not unique."""
 
     @property
@@ -179,17 +175,9 @@ async def open_link(settings: ClusterSettings, counts: RedisCounts) -> AsyncIter
     """
     if settings.redis is None:
         raise ValueError("without REDIS_URL there is nothing to link to")
-    dialler = Dialler(settings.redis, f"gogate-{name_of(settings)}", tls_context(settings))
+    dialler = Dialler(settings.redis, f"gogate-{settings.name}", tls_context(settings))
     link = Link(settings, dialler, counts)
     try:
         yield link
     finally:
         link.close()
-
-
-def name_of(settings: ClusterSettings) -> str:
-    """Return what this node is called: NODE_NAME, or the name of the machine."""
-    if settings.node:
-        return settings.node
-    machine = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
-    return machine.encode("ascii", "replace").decode()[:_NAME_CHARACTERS] or "node"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import ClassVar, Final
 
 import attrs
@@ -13,6 +14,7 @@ from gogate_trio.config.kinds import Duration, FileName
 from gogate_trio.config.problems import Unusable, quote
 from gogate_trio.config.redis import RedisAddress, RedisUrl
 
+_NAME_CHARACTERS: Final = 64
 _WORD: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -80,3 +82,11 @@ class ClusterSettings:
         default="",
         help="What this gateway is called among the others. Empty: the name of the machine.",
     )
+
+    @property
+    def name(self) -> str:
+        """What this gateway is called: NODE_NAME, or the name of the machine."""
+        if self.node:
+            return self.node
+        machine = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
+        return machine.encode("ascii", "replace").decode()[:_NAME_CHARACTERS] or "node"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-LogFormat = Literal["auto", "pretty", "json"]
+LogFormat = Literal["auto", "pretty", "json", "journald"]
 
 _SHORTEST: Final = 0.001
 """seconds. Less than a turn of the event loop means nothing."""
@@ -202,10 +202,10 @@ class LogSettings:
     )
     format: LogFormat = setting(
         "LOG_FORMAT",
-        Choice[LogFormat](("auto", "pretty", "json")),
+        Choice[LogFormat](("auto", "pretty", "json", "journald")),
         default="auto",
-        help="How an event is written: for people, or as one JSON object a line. auto: pretty on"
-        " a terminal, else JSON.",
+        help="How an event is written: for people, as one JSON object a line, or with its fields"
+        " into systemd's journal. auto: pretty on a terminal, journald under systemd, else JSON.",
     )
 
 

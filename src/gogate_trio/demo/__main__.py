@@ -32,7 +32,7 @@ def main() -> NoReturn:
     failures: list[BaseException] = []
     try:
         settings = Settings.load(os.environ, None)
-        log.configure(settings.log)
+        log.configure(settings.log, node=settings.cluster.name)
         with open_store(None) as store:
             trio.run(run, settings, store)
     except* (ConfigError, OperatorError) as group:

@@ -47,7 +47,7 @@ def run(*, port: int | None, backend_port: int | None, data: Path | None) -> int
     cannot be used.
     """
     settings = load_settings(os.environ, dotenv=Path(".env"), port=port)
-    log.configure(settings.log)
+    log.configure(settings.log, node=settings.cluster.name)
     with open_store(data) as store:
         trio.run(partial(run_demo, settings, store, backend_port=backend_port or 0))
     return 0

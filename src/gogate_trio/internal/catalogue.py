@@ -18,6 +18,7 @@ from gogate_trio.backend.exchange import Endpoint
 from gogate_trio.backend.rest import Outcome
 from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.internal.dials import Reading
+from gogate_trio.log.counts import COUNTS as LOGGED
 from gogate_trio.metrics import WAIT_BOUNDS, Histogram
 from gogate_trio.protocol import close, handshake, refusals
 from gogate_trio.protocol.close import Hangup
@@ -391,6 +392,18 @@ METRICS: Final[tuple[Metric, ...]] = (
         "gogate_bugs_total",
         "Exceptions that should not be; each is in the log with its traceback.",
         lambda r: r.metrics.bugs,
+    ),
+    _one(
+        "counter",
+        "gogate_log_lines_held_back_total",
+        "Log lines not written because there were too many of their kind; they are summed up.",
+        lambda _: LOGGED.held_back,
+    ),
+    _one(
+        "counter",
+        "gogate_log_lines_lost_total",
+        "Log lines that nobody took: standard error is gone, or the journal is full or away.",
+        lambda _: LOGGED.lost,
     ),
     _each(
         "gogate_trace_spans_total",

@@ -20,7 +20,7 @@ from gogate_trio.calls import Lane
 from gogate_trio.errors import BackendUnavailable
 from gogate_trio.ids import ChatId, ConnectionId
 from gogate_trio.limits import AWAY_SECONDS
-from gogate_trio.log import get_logger
+from gogate_trio.log import about, get_logger
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
@@ -159,6 +159,7 @@ class Connection:
         cut off.
         """
         house = self._house
+        about(self)
         house.connections.add(self)
         house.metrics.connections += 1
         try:

@@ -8,52 +8,13 @@ import logging
 import warnings
 
 import pytest
-import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
+from fakes.logged import Gone, Terminal, configured, events
 from gogate_trio import log
 from gogate_trio.config import LogSettings, Secret
-
-
-@pytest.fixture(autouse=True)
-def _restored():
-    """Leave the process's logging as it was."""
-    root = logging.getLogger()
-    level = root.level
-    yield
-    root.handlers.clear()
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self):
-        """Say so."""
-        return True
-
-
-class Gone(io.StringIO):
-    """A stream nobody reads any more."""
-
-    def write(self, _text):
-        """Fail as a pipe does whose reader has gone."""
-        raise BrokenPipeError
-
-
-def configured(stream=None, **settings):
-    """The stream that the log now goes to."""
-    stream = stream or io.StringIO()
-    # pytest listens too, and cannot hand what is hostile from a worker to its master.
-    logging.getLogger().handlers.clear()
-    log.configure(LogSettings(**settings), stream=stream)
-    return stream
-
-
-def events(stream):
-    """The events in a JSON log: fails when a line is no event."""
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+from gogate_trio.log.flood import Guard
 
 
 def crash(error, *, _token="hunter2"):
@@ -85,6 +46,7 @@ def test_without_a_terminal_events_are_json_lines():
         "event": "joined",
         "level": "info",
         "logger": "hub",
+        "node": "n1",
         "connection": 7,
         "chat": None,
     }
@@ -126,6 +88,23 @@ def test_no_value_forges_a_line_or_paints_the_terminal(form, text):
     assert all(line.isprintable() for line in lines)
 
 
+@given(st.text(st.characters()), st.text(st.characters(), min_size=1), st.text(st.characters()))
+@pytest.mark.parametrize("form", ["pretty", "json"])
+def test_no_text_at_all_is_more_than_a_field(form, name, key, value):
+    """Any name, key and value: still one line, and in JSON exactly what was said."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("gogate_trio.log.configuring.GUARD", Guard())
+        stream = configured(format=form)
+
+    log.get_logger("hub").warning(name, **{f"key{key}": value})
+
+    line = stream.getvalue()
+    assert line.count("\n") == 1
+    assert line[:-1].isprintable()
+    if form == "json":
+        assert json.loads(line)[f"key{key}"] == value
+
+
 @pytest.mark.parametrize("form", ["pretty", "json"])
 def test_a_traceback_holds_no_local_variables(form):
     """A crash is logged with its frames and its reason, and without what variables held."""
@@ -140,7 +119,7 @@ def test_a_traceback_holds_no_local_variables(form):
     assert "hunter2" not in written
     assert "ValueError: first" in written
     assert "KeyError: 'second'" in written
-    assert "test_log.py" in written
+    assert "test_lines.py" in written
 
 
 def test_a_traceback_for_people_is_set_apart():
@@ -268,7 +247,7 @@ def test_a_log_nobody_reads_stops_nothing():
 def test_configuring_again_replaces():
     """The last configuration holds: nothing is written twice or to the old stream."""
     old, new = configured(), io.StringIO()
-    log.configure(LogSettings(), stream=new)
+    log.configure(LogSettings(), node="n1", stream=new)
 
     logging.getLogger("library").warning("once")
     log.get_logger("hub").info("once")
@@ -285,3 +264,28 @@ def test_a_logger_made_before_the_configuration_follows_it():
     logger.info("now")
 
     assert events(stream)[0]["logger"] == "early"
+
+
+def test_the_level_can_change_while_we_run():
+    """Also for rooms that have logged before, and for libraries."""
+    stream = configured(level="info")
+    logger, library = log.get_logger("hub"), logging.getLogger("library")
+    logger.debug("one")
+    log.set_level("debug")
+    logger.debug("two")
+    log.set_level("error")
+    logger.warning("three")
+    library.warning("four")
+    log.set_level("info")
+    library.warning("five")
+
+    assert [event["event"] for event in events(stream)] == ["two", "five"]
+
+
+def test_a_long_list_is_cut_too():
+    """Whatever is put into a field: its line has an end."""
+    stream = configured()
+
+    log.get_logger("hub").info("token_over", connections=list(range(100_000)))
+
+    assert len(stream.getvalue()) < 2 * log.VALUE_CHARACTERS
