@@ -286,6 +286,8 @@ MET: Final = {
 INSIDE: Final = {
     "API_BODY_BYTES": "internal/test_api.py::test_a_body_that_is_too_large_is_refused",
     "API_USERS": "internal/test_api.py::test_a_bad_body_is_refused_with_its_field",
+    "OVERVIEW_CONNECTIONS": "internal/test_overview.py::test_the_newest_and_the_slowest_are_shown",
+    "RECENT_ENDS": "internal/test_overview.py::test_the_latest_ends_are_shown_and_no_more",
     "API_AT_ONCE": "internal/test_api.py::test_who_waits_for_the_backend_keeps_no_probe_out",
     "API_SECONDS": "internal/test_api.py::test_who_waits_for_the_backend_keeps_no_probe_out",
     "API_PAGE": "internal/test_api.py::test_what_is_not_there_is_said_with_a_code",

@@ -104,7 +104,9 @@ def assemble(
     readiness = Readiness(backend, supervisor)
     nodes = SingleNode(partial(_count, metrics, directory), partial(_phase, readiness))
     messages = router.messages
-    rooms = Rooms(house, broker, membership, publisher, messages, nodes, NoPresence())
+    rooms = Rooms(
+        house, broker, membership, publisher, messages, nodes, NoPresence(), dials, readiness
+    )
     return Node(house, hub, keeper, dials, readiness, rooms, succession)
 
 

@@ -191,6 +191,12 @@ published never fills an outbox by itself."""
 API_USERS: Final = 1_000
 """users one publication may name. A chat is not named by its members but by its id."""
 
+OVERVIEW_CONNECTIONS: Final = 20
+"""connections that an overview shows of each kind: a screen full."""
+
+RECENT_ENDS: Final = 50
+"""ends of connections that are remembered to be shown: two screens full."""
+
 API_AT_ONCE: Final = 64
 """requests that passed the key and are being worked on at once: as many as calls to the backend
 may be under way by default. More are answered ``BUSY``."""

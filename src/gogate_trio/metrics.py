@@ -32,29 +32,29 @@ LAG_BOUNDS: Final = (0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 class Histogram:
     """How often a value fell into which bucket. Observing one costs 0.3 µs."""
 
-    __slots__ = ("_bounds", "_counts", "sum")
+    __slots__ = ("bounds", "counts", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         """``bounds``: the largest value of each bucket, rising; beyond the last lies one more."""
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
         """all values together"""
 
     @property
     def count(self) -> int:
         """How many values there were."""
-        return sum(self._counts)
+        return sum(self.counts)
 
     def observe(self, value: float) -> None:
         """Take note of a value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
+        self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
     def cumulated(self) -> Iterator[tuple[float, int]]:
         """Yield each bound, infinity last, and how many values were not above it."""
         count = 0
-        for bound, here in zip((*self._bounds, float("inf")), self._counts, strict=True):
+        for bound, here in zip((*self.bounds, float("inf")), self.counts, strict=True):
             count += here
             yield bound, count
 

@@ -37,6 +37,14 @@ class Phase(Enum):
     DRAINING = "draining"
 
 
+@attrs.frozen(slots=False)
+class Part:
+    """How one part of a node is."""
+
+    ready: bool
+    state: str
+
+
 class Guarded(Protocol):
     """A backend behind a circuit breaker."""
 
@@ -57,6 +65,14 @@ class Readiness:
     phase: Phase = Phase.STARTING
     _is_asking: bool = False
 
+    def parts(self) -> dict[str, Part]:
+        """Return how each part is."""
+        circuit = self.backend.statistics().circuit
+        return {
+            "node": Part(self.phase is Phase.SERVING, self.phase.value),
+            "backend": Part(circuit is Circuit.CLOSED, circuit.value),
+        }
+
     def page(self) -> Page:
         """Return 200 or 503, and in the body which part is not ready.
 
@@ -64,15 +80,11 @@ class Readiness:
         clients because it is not ready would never learn that the backend is back. The
         circuit breaker says whether that call really goes.
         """
-        circuit = self.backend.statistics().circuit
-        if circuit is not Circuit.CLOSED and not self._is_asking:
+        parts = self.parts()
+        if not parts["backend"].ready and not self._is_asking:
             self._is_asking = True
             self.supervisor.start_soon(self._ask)
-        parts = {
-            "node": {"ready": self.phase is Phase.SERVING, "state": self.phase.value},
-            "backend": {"ready": circuit is Circuit.CLOSED, "state": circuit.value},
-        }
-        is_ready = all(part["ready"] for part in parts.values())
+        is_ready = all(part.ready for part in parts.values())
         body = msgspec.json.encode({"ready": is_ready, "parts": parts})
         if is_ready:
             return Page("application/json", body)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import attrs
+import trio
 
+from gogate_trio.backend.base import User
 from gogate_trio.calls import Calls
 from gogate_trio.config import Settings
+from gogate_trio.ids import ConnectionId
+from gogate_trio.limits import RECENT_ENDS
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
@@ -28,6 +33,17 @@ _log = get_logger(__name__)
 
 _EXPECTED: Final = frozenset({close.SILENT, close.RESTART})
 """Close codes of ends that are nobody's fault; all others are worth a line in the log."""
+
+
+@attrs.frozen
+class End:
+    """How a connection ended."""
+
+    at: float
+    """trio's clock, seconds"""
+    number: ConnectionId
+    user: User | None
+    hangup: Hangup
 
 
 @attrs.define(eq=False)
@@ -52,9 +68,13 @@ class House:
     """What to do with one that is gone."""
     roster: Roster = attrs.Factory(lambda house: Roster(house.settings.admission), takes_self=True)
 
+    ends: deque[End] = attrs.field(factory=lambda: deque(maxlen=RECENT_ENDS))
+    """The latest ends of connections, the newest last."""
+
     def note_end(self, connection: Connection, hangup: Hangup) -> None:
         """Count the end of a connection, and log it if it is somebody's fault."""
         self.metrics.closed[hangup.reason] += 1
+        self.ends.append(End(trio.current_time(), connection.number, connection.user, hangup))
         who = {
             "connection": connection.number,
             "user": connection.user and connection.user.user_id,

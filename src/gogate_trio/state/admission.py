@@ -58,6 +58,11 @@ class Admission:
         self._pace = Limiter[str](caps.handshakes)
 
     @property
+    def most(self) -> int:
+        """Sockets that may be in."""
+        return self._caps.total
+
+    @property
     def total(self) -> int:
         """Sockets that are in."""
         return self._total

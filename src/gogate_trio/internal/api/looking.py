@@ -55,13 +55,7 @@ async def connections(rooms: Rooms, asked: Asked) -> Connections:
 
 async def nodes(rooms: Rooms, _asked: Asked) -> Nodes:
     """Show all nodes, this one first."""
-    own = rooms.nodes.own
-    try:
-        others = [each for each in await rooms.nodes.nodes() if each.id != own.id]
-    except ClusterUnavailable:
-        raise Refused(CLUSTER_UNAVAILABLE) from None
-    others.sort(key=lambda each: (each.name, each.id))
-    return Nodes([_show_node(own, here=True), *(_show_node(each, here=False) for each in others)])
+    return Nodes(await show_nodes(rooms))
 
 
 async def presence(rooms: Rooms, asked: Asked) -> PresenceShown:
@@ -97,6 +91,19 @@ def show_connections(some: Iterable[Connection]) -> list[ConnectionShown]:
         )
         for each in some
     ]
+
+
+async def show_nodes(rooms: Rooms, *, alone: bool = False) -> list[NodeShown]:
+    """Return all nodes, or this one alone; this one first. Raises ``Refused``."""
+    own = rooms.nodes.own
+    try:
+        known = [] if alone else await rooms.nodes.nodes()
+    except ClusterUnavailable:
+        raise Refused(CLUSTER_UNAVAILABLE) from None
+    others = sorted(
+        (each for each in known if each.id != own.id), key=lambda each: (each.name, each.id)
+    )
+    return [_show_node(own, here=True), *(_show_node(each, here=False) for each in others)]
 
 
 def _show_node(node: NodeInfo, *, here: bool) -> NodeShown:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gogate_trio.internal.api import instructing, looking, shapes, telling
+from gogate_trio.internal.api import instructing, looking, overview, shapes, telling
+from gogate_trio.internal.api.overview_shapes import Overview
 from gogate_trio.internal.api.problems import (
     BACKEND_UNAVAILABLE,
     CHAT_NOT_FOUND,
@@ -87,6 +88,16 @@ OPERATIONS: Final = (
         perform=looking.connections,
         query=shapes.ConnectionsQuery,
         answer=shapes.Connections,
+    ),
+    Operation(
+        name="overview",
+        method="GET",
+        path="/overview",
+        summary="This node at a glance",
+        about="What the console and `gogate top` show. Totals and histograms count from the start"
+        " of the process: two overviews make a rate.",
+        perform=overview.overview,
+        answer=Overview,
     ),
     Operation(
         name="nodes",

@@ -7,6 +7,8 @@ import attrs
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker
 from gogate_trio.internal.api.cluster import NodeDirectory, Presence
+from gogate_trio.internal.dials import Dials
+from gogate_trio.internal.readiness import Readiness
 from gogate_trio.publisher import Publisher
 from gogate_trio.server.house import House
 from gogate_trio.state.messages import KnownMessages
@@ -23,3 +25,5 @@ class Rooms:
     messages: KnownMessages
     nodes: NodeDirectory
     presence: Presence
+    dials: Dials
+    readiness: Readiness
