@@ -7,12 +7,16 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 import trio
+import yaml
 
 from fakes.backend import open_fake_backend
+from fakes.certificates import Authority, Files
 from fakes.clients import open_client
 from fakes.node import open_node
 from fakes.process import open_gateway
@@ -20,12 +24,14 @@ from fakes.secrets import KEY
 from fakes.systemd import PATIENCE, environment
 from fixtures.proxies import free_port, nginx_command, wait_for_port
 from fixtures.systemd import run_command
+from fixtures.valkey import open_valkey
 from gogate_trio.config import Settings
 from gogate_trio.config.declare import entries
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text()
-COMPOSE = (ROOT / "deploy" / "docker" / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load((ROOT / "deploy" / "docker" / "docker-compose.yml").read_text())
+GATEWAYS = ("gogate-1", "gogate-2")
 NGINX = (ROOT / "deploy" / "nginx" / "compose.conf").read_text()
 HEALTHCHECK = json.loads(
     DOCKERFILE.partition("HEALTHCHECK")[2]
@@ -35,11 +41,11 @@ HEALTHCHECK = json.loads(
 )
 
 
-def health(port):
+def health(port, **variables):
     """Run the image's health check; the status it ends with."""
     done = subprocess.run(
         [sys.executable, *HEALTHCHECK[1:]],
-        env=environment(PORT=str(port)),
+        env=environment(PORT=str(port), **variables),
         capture_output=True,
         timeout=PATIENCE,
         check=False,
@@ -47,11 +53,18 @@ def health(port):
     return done.returncode
 
 
-async def test_the_health_check_tells_a_living_gateway_from_none():
-    """0 where one serves, something else where nobody does."""
-    async with open_fake_backend() as fake, open_node(fake) as node:
-        assert await trio.to_thread.run_sync(health, node.port) == 0
-    assert await trio.to_thread.run_sync(health, node.port) != 0
+async def test_the_health_check_tells_a_living_gateway_from_none(tmp_path):
+    """0 where one serves, in TLS too; something else where nobody does."""
+    files = Files(tmp_path)
+    files.write(Authority().issue())
+    async with open_fake_backend() as fake:
+        async with open_node(fake) as node:
+            assert await trio.to_thread.run_sync(health, node.port) == 0
+        assert await trio.to_thread.run_sync(health, node.port) != 0
+        async with open_node(fake, tls=files.settings) as node:
+            secure = partial(health, node.port, TLS_CERT="cert.pem")
+            assert await trio.to_thread.run_sync(secure) == 0
+            assert await trio.to_thread.run_sync(health, node.port) != 0
 
 
 def test_the_image_runs_as_nobody_and_holds_no_secret():
@@ -76,30 +89,64 @@ def test_what_the_image_copies_is_there():
 
 def test_only_settings_are_set():
     """What the compose file puts into an environment, the gateway knows; the key is asked for."""
-    given = re.findall(r"^      ([A-Z_]+): (.+)$", COMPOSE, re.MULTILINE)
+    known = {entry.setting.name for entry in entries(Settings)}
+    for name in ("backend", *GATEWAYS):
+        given = COMPOSE["services"][name]["environment"]
+        assert given.keys() <= known
+        assert given["INTERNAL_API_KEY"].startswith("${INTERNAL_API_KEY:?")
 
-    assert {name for name, _ in given} - {"EXTRAS"} <= {
-        entry.setting.name for entry in entries(Settings)
-    }
-    keys = [value for name, value in given if name == "INTERNAL_API_KEY"]
-    assert len(keys) == 2
-    assert all(value.startswith("${INTERNAL_API_KEY:?") for value in keys)
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_the_gateways_settings_are_good_ones(name):
+    """They are accepted as they stand, agree with the other services, and leave time to drain."""
+    service = COMPOSE["services"][name]
+    settings = Settings.load(service["environment"] | {"INTERNAL_API_KEY": KEY}, None)
+
+    assert settings.cluster.name == name
+    assert settings.cluster.redis is not None
+    assert "redis://valkey:" in service["environment"]["REDIS_URL"]
+    assert f"server {name}:{settings.listen.port} " in NGINX
+    assert int(service["stop_grace_period"].removesuffix("s")) > settings.drain.timeout
+    address = service["networks"]["chat"]["ipv4_address"]
+    (network,) = COMPOSE["networks"]["chat"]["ipam"]["config"]
+    assert ip_address(address) in ip_network(network["subnet"])
+    assert ip_address(address) not in ip_network(network["ip_range"])
+    assert ip_network(network["subnet"]) in settings.admission.trusted_proxies
+
+
+def test_what_runs_is_hardened_and_nobody_outside_gets_past_nginx():
+    """No root, no writing, no capabilities; one port, for this machine alone."""
+    services = COMPOSE["services"]
+    for name in services.keys() - {"nginx"}:
+        assert services[name]["read_only"]
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert "ports" not in services[name]
+    (port,) = services["nginx"]["ports"]
+    assert port.startswith("127.0.0.1:")
 
 
 async def test_the_whole_of_it_chats(tmp_path):
-    """The backend alone, the gateway and nginx, as the compose file has them: a message arrives."""
+    """Backend, Valkey, two gateways and nginx, as the compose file has them: a message arrives."""
     ports = {"backend": free_port(), "nginx": free_port()}
     command = [sys.executable, "-m", "gogate_trio.demo"]
     given = {"HOST": "localhost", "PORT": str(ports["backend"]), "INTERNAL_API_KEY": KEY}
     async with (
         open_fake_backend() as unused,
+        open_valkey(tmp_path) as valkey,
         run_command(command, environment(LOG_FORMAT="json", **given), cwd=tmp_path) as backend,
     ):
         await backend.lines_up_to(b'"backend_serving"')
-        url = f"http://localhost:{ports['backend']}"
-        async with open_gateway(unused, tmp_path, BACKEND_API_URL=url) as gateway:
+        variables = {
+            "BACKEND_API_URL": f"http://localhost:{ports['backend']}",
+            "REDIS_URL": valkey.url,
+        }
+        async with (
+            open_gateway(unused, tmp_path, NODE_NAME="gogate-1", **variables) as one,
+            open_gateway(unused, tmp_path, NODE_NAME="gogate-2", **variables) as two,
+        ):
             example = (
-                NGINX.replace("gogate:8080", f"127.0.0.1:{gateway.port}")
+                NGINX.replace("gogate-1:8080", f"127.0.0.1:{one.port}")
+                .replace("gogate-2:8080", f"127.0.0.1:{two.port}")
                 .replace("backend:8000", f"localhost:{ports['backend']}")
                 .replace("listen 80;", f"listen 127.0.0.1:{ports['nginx']};")
             )
