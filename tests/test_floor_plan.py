@@ -29,7 +29,7 @@ FLOORS = [
         ],
     ),
     ("server", ["server", "internal"]),
-    ("roof", ["assembly", "app"]),
+    ("roof", ["assembly", "reload", "app"]),
     ("guest", ["demo"]),
     ("door", ["check", "console", "bench", "cli", "__main__"]),
 ]

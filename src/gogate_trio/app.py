@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -22,6 +22,7 @@ from gogate_trio.config import Settings
 from gogate_trio.internal.opening import open_internal
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.reload import Reloader
 from gogate_trio.server.drain import drain
 from gogate_trio.server.heartbeat import sweep
 from gogate_trio.server.listener import Server
@@ -36,6 +37,9 @@ _log = log.get_logger(__name__)
 
 Reload = Callable[[], Awaitable[None]]
 """Reads something of the operator's again; keeps what there was when that is no good."""
+
+Reread = Callable[[], Settings]
+"""Reads all settings again. May block; raises ``ConfigError``."""
 
 
 @attrs.frozen
@@ -54,12 +58,14 @@ async def serve(
     *,
     pages: Mapping[str, Page] | None = None,
     service: Service | None = None,
+    reread: Reread | None = None,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a node until SIGTERM or SIGINT, drain it, and return; SIGHUP reloads.
 
     A second signal ends it at once. ``pages`` are served beside the gateway's own; ``service``
     is told how the node is, and its sockets are listened on in place of one of our own.
+    ``reread`` reads the settings again; it may block, and raises ``ConfigError``.
     ``started`` means that clients are welcome now. Raises ``OperatorError`` when the port
     or the certificate cannot be had.
     """
@@ -76,6 +82,7 @@ async def serve(
                 stop,
                 pages=pages,
                 reloads=reloads,
+                reread=reread,
                 service=service,
                 task_status=task_status,
             )
@@ -118,6 +125,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     *,
     pages: Mapping[str, Page] | None = None,
     reloads: list[Reload] | None = None,
+    reread: Reread | None = None,
     service: Service | None = None,
     task_status: trio.TaskStatus[Serving] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -135,21 +143,22 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         trio.open_nursery() as supervisor,
     ):
         node = assemble(settings, backend, supervisor, metrics, tracer)
+        house = node.house
         await node.succession.inherit()
         internal = await open_internal(settings, node, supervisor)
         supervisor.start_soon(node.keeper.run)
         if tls is not None:
             supervisor.start_soon(tls.watch)
-            if reloads is not None:
-                reloads.append(partial(tls.reload, ON_REQUEST))
         supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(node.hub.run)
         supervisor.start_soon(log.run)
-        supervisor.start_soon(sweep, node.house.connections, settings.websocket)
-        supervisor.start_soon(service.run, partial(_numbers, metrics, node.house.directory))
+        supervisor.start_soon(sweep, node.house.connections, lambda: house.settings.websocket)
+        supervisor.start_soon(service.run, partial(_numbers, metrics, house.directory))
         is_told = False
         async with trio.open_nursery() as connections:
-            server = Server(node.house, {**PAGES, **(pages or {})}, tls)
+            server = Server(house, {**PAGES, **(pages or {})}, tls)
+            if reloads is not None:
+                reloads += _reloads(tls, Reloader(node, server, backend, internal.keys), reread)
             async with trio.open_nursery() as listening:
                 await listening.start(_listen, listeners, server, connections)
                 _settle_memory()
@@ -164,9 +173,10 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
                 await _last_call(listeners)
                 listening.cancel_scope.cancel()
             server.shut()
-            await service.stopping(settings.drain.timeout)
-            connections.cancel_scope.deadline = trio.current_time() + settings.drain.timeout
-            is_told = await drain(node.house, node.hub, alone=True)
+            patience = house.settings.drain.timeout
+            await service.stopping(patience)
+            connections.cancel_scope.deadline = trio.current_time() + patience
+            is_told = await drain(house, node.hub, alone=True)
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
@@ -176,6 +186,14 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     else:
         node.succession.leave_nothing()
     _log.info("stopped")
+
+
+def _reloads(tls: Tls | None, reloader: Reloader, reread: Reread | None) -> Iterator[Reload]:
+    """Yield what there is to be read again."""
+    if tls is not None:
+        yield partial(tls.reload, ON_REQUEST)
+    if reread is not None:
+        yield partial(reloader.reload, reread)
 
 
 async def _end_calls_with_us(backend: RestBackend) -> None:

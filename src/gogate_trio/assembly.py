@@ -76,7 +76,7 @@ def assemble(
     membership = MembershipCache(
         backend, supervisor, ttl=settings.membership.ttl, stale=settings.membership.stale
     )
-    throttle = Throttle(_paces(settings.rates))
+    throttle = Throttle(paces(settings.rates))
     sessions = Sessions[Outcome, Joined](settings.resume.window)
     reception = Reception(history, sessions, membership, metrics)
     keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
@@ -120,7 +120,7 @@ def _phase(readiness: Readiness) -> str:
     return readiness.phase.value
 
 
-def _paces(rates: RateSettings) -> dict[str, Rate | None]:
+def paces(rates: RateSettings) -> dict[str, Rate | None]:
     """Return the rate of each command, by event name, and of control frames."""
     return {
         "auth": rates.auth,

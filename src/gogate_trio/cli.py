@@ -97,7 +97,8 @@ def serve() -> None:
     from gogate_trio.systemd import Service
 
     service = Service.of(os.environ, pid=os.getpid())
-    trio.run(partial(gateway, settings, service=service))
+    reread = partial(Settings.load, os.environ, DOTENV)
+    trio.run(partial(gateway, settings, service=service, reread=reread))
 
 
 @app.command

@@ -71,6 +71,12 @@ class Keeper:
         self._wakes_at = NEVER
         self._is_away = False
 
+    def adjust(self, settings: AuthSettings) -> None:
+        """Go by these settings from now on; the times of tokens that are held stay as they are."""
+        self._settings = settings
+        self._inquiry.adjust(concurrency=settings.concurrency, remember=settings.recheck)
+        self._book.adjust(grace=settings.grace, recheck=settings.recheck)
+
     # ── coming in ────────────────────────────────────────────────────────────
 
     def greet(self, caller: Caller, head: Head) -> None:

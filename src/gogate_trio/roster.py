@@ -36,6 +36,10 @@ class Roster:
         """Return how many users are here."""
         return len(self._here)
 
+    def adjust(self, settings: AdmissionSettings) -> None:
+        """Let this be the cap from now on, for those who come."""
+        self._settings = settings
+
     def watch(self, watch: Watch) -> None:
         """Tell of every change from now on."""
         self._watches.append(watch)

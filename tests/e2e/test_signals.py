@@ -144,3 +144,28 @@ async def test_its_port_can_be_had_again_at_once(fake, tmp_path):
         open_client(successor.port, fake.token(1)),
     ):
         assert successor.port == gateway.port
+
+
+async def test_sighup_reads_the_settings_again(fake, tmp_path):
+    """What can change does, and nobody is cut; a mistake changes nothing; no value is said."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("RESUME_EVENTS=10\n")
+    async with (
+        open_gateway(fake, tmp_path, LOG_LEVEL="info") as gateway,
+        open_client(gateway.port, fake.token(1)) as client,
+    ):
+        dotenv.write_text("MAX_MESSAGE_SIZE=2048\nRESUME_EVENTS=4711\n")
+        gateway.signal(signal.SIGHUP)
+        assert (await gateway.logged("settings_reloaded"))["changed"] == ["MAX_MESSAGE_SIZE"]
+        assert (await gateway.logged("restart_needed"))["settings"] == ["RESUME_EVENTS"]
+        dotenv.write_text("MAX_MESSAGE_SIZE=huge\n")
+        gateway.signal(signal.SIGHUP)
+        assert "MAX_MESSAGE_SIZE" in (await gateway.logged("settings_kept"))["problems"][0]
+        async with open_client(gateway.port, fake.token(2)) as newcomer:
+            with trio.fail_after(20):
+                await newcomer.say("send_message", chat_id=2, text="x" * 3000)
+                assert await newcomer.close_code() == 1009
+                await client.say("send_message", chat_id=2, text="still here")
+                assert (await client.event("new_message"))["text"] == "still here"
+
+    assert b"4711" not in b"".join(gateway.lines)

@@ -75,6 +75,14 @@ class Node:
     """Set when it has drained."""
     reloads: list[Reload]
     """What SIGHUP would call."""
+    wanted: list[Settings]
+    """What the operator wants, the last of them now: SIGHUP reads it again."""
+
+    async def reload(self, **groups: Any) -> None:
+        """Let the operator change whole groups of settings, and say SIGHUP."""
+        self.wanted.append(attrs.evolve(self.wanted[-1], **groups))
+        for reload in self.reloads:
+            await reload()
 
 
 @contextmanager
@@ -122,16 +130,23 @@ async def open_node(
     )
     stop, stopped = trio.Event(), trio.Event()
     reloads: list[Reload] = []
+    wanted = [settings]
 
     async def run(*, task_status: trio.TaskStatus[Serving]) -> None:
-        await run_node(settings, stop, reloads=reloads, task_status=task_status)
+        await run_node(
+            settings,
+            stop,
+            reloads=reloads,
+            reread=lambda: wanted[-1],
+            task_status=task_status,
+        )
         stopped.set()
 
     thresholds = gc.get_threshold()
     try:
         async with trio.open_nursery() as nodes:
             serving = await nodes.start(run)
-            yield Node(serving.port, serving.metrics, stop, stopped, reloads)
+            yield Node(serving.port, serving.metrics, stop, stopped, reloads, wanted)
             stop.set()
             nodes.cancel_scope.deadline = trio.current_time() + PATIENCE
     finally:

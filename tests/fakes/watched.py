@@ -123,9 +123,16 @@ async def open_watched(fake: FakeBackend, **groups: Any) -> AsyncIterator[Watche
     settings = watched_settings(fake, **groups)
     stop, stopped = trio.Event(), trio.Event()
     reloads: list[Reload] = []
+    wanted = [settings]
 
     async def run(*, task_status: trio.TaskStatus[Serving]) -> None:
-        await run_node(settings, stop, reloads=reloads, task_status=task_status)
+        await run_node(
+            settings,
+            stop,
+            reloads=reloads,
+            reread=lambda: wanted[-1],
+            task_status=task_status,
+        )
         stopped.set()
 
     thresholds = gc.get_threshold()
@@ -134,7 +141,13 @@ async def open_watched(fake: FakeBackend, **groups: Any) -> AsyncIterator[Watche
             serving = await nodes.start(run)
             assert serving.internal_port is not None
             yield Watched(
-                serving.port, serving.metrics, stop, stopped, reloads, serving.internal_port
+                serving.port,
+                serving.metrics,
+                stop,
+                stopped,
+                reloads,
+                wanted,
+                serving.internal_port,
             )
             stop.set()
             nodes.cancel_scope.deadline = trio.current_time() + PATIENCE

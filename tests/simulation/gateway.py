@@ -151,7 +151,7 @@ async def run_gateway(
         services = (keeper.run, hub.run)
         for service in services:
             supervisor.start_soon(service)
-        supervisor.start_soon(sweep, house.connections, conf.websocket)
+        supervisor.start_soon(sweep, house.connections, lambda: conf.websocket)
         gateway = Gateway(house, metrics, sessions, server, supervisor, connections)
         gateway.services = len(supervisor.child_tasks)
         task_status.started(gateway)

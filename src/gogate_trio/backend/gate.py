@@ -60,6 +60,10 @@ class Gate:
         self._held_back = 0
         self._turned_away = 0
 
+    def adjust(self, *, queue: int) -> None:
+        """Let so many wait from now on. Nobody who waits has to go."""
+        self._queue = queue
+
     async def enter(self, deadline: float, *, harmless: bool) -> Era | BackendUnavailable:
         """Let a call in, and return what it shall ``leave`` with; or return why it may not go.
 

@@ -37,6 +37,11 @@ class Inquiry:
         self._words = RecentTokens[Word](remember)
         self.slots = trio.CapacityLimiter(concurrency)
 
+    def adjust(self, *, concurrency: int, remember: float) -> None:
+        """Let these be the bounds from now on."""
+        self.slots.total_tokens = concurrency
+        self._words.adjust(remember)
+
     def recall(self, token: str) -> Word | None:
         """Return the backend's word on a token, if it is still fresh."""
         return self._words.find(digest_of(token), trio.current_time())

@@ -79,6 +79,11 @@ class MembershipCache:
         self._under_way: dict[ChatId, _Lookup] = {}
         self._hits = self._misses = self._stale_served = self._begun = 0
 
+    def adjust(self, *, ttl: float, stale: float) -> None:
+        """Let these be the ages from now on, also of lists that are here."""
+        self._ttl = ttl
+        self._stale = stale
+
     def cached(self, chat_id: ChatId) -> Members | None:
         """Return the fresh list of a chat, or None. Never waits, never asks."""
         entry = self._entries.get(chat_id)

@@ -29,6 +29,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+import attrs
 import httpx
 import trio
 
@@ -140,6 +141,12 @@ class RestBackend:
         self._site = site
         self._dialect = dialect
         self._observe = observe
+
+    def adjust(self, settings: BackendSettings) -> None:
+        """Take the key, the deadline and the queue of these settings from the next call on."""
+        self._timeout = settings.timeout
+        self._site = attrs.evolve(self._site, key=Site.of(settings).key)
+        self._gate.adjust(queue=settings.queue)
 
     async def validate(self, token: str) -> User:
         """Whose token this is."""

@@ -12,6 +12,7 @@
   value and back.
 - ``load``: environment over ``.env`` over default; every mistake in one go.
 - ``dotenv``: the ``.env`` file; ``keyfile``: a secret in a file of its own.
+- ``change``: what differs between two trees, for a reload.
 - ``spelling``: which name was meant; ``problems``: what is said.
 - ``printing``: ``.env.example``, the table for the docs, the effective settings.
 
@@ -19,6 +20,7 @@ Nothing else in the program reads the environment. Nothing here logs.
 """
 
 from gogate_trio.config.backend import BackendSettings, Dialect, Transport
+from gogate_trio.config.change import differences, with_values_of
 from gogate_trio.config.cluster import ClusterSettings
 from gogate_trio.config.declare import Source
 from gogate_trio.config.delivery import ResumeSettings
@@ -77,8 +79,10 @@ __all__ = [
     "TracingSettings",
     "Transport",
     "WebSocketSettings",
+    "differences",
     "effective_settings",
     "env_example",
     "settings_table",
     "with_settings_table",
+    "with_values_of",
 ]

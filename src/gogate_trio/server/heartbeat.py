@@ -7,6 +7,7 @@ makes a live client look dead.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 import trio
@@ -22,14 +23,17 @@ _PER_TURN = 500
 """connections looked at between two checkpoints: about 0.2 ms"""
 
 
-async def sweep(connections: AbstractSet[Connection], settings: WebSocketSettings) -> None:
-    """Look after all connections, for ever."""
-    shortest = min(
-        settings.ping_period, settings.pong_wait - settings.ping_period, settings.write_wait
-    )
-    period = min(_SLOWEST_SWEEP, shortest / 4)
+async def sweep(
+    connections: AbstractSet[Connection], current: Callable[[], WebSocketSettings]
+) -> None:
+    """Look after all connections by the settings that are current, for ever."""
     before = trio.current_time()
     while True:
+        settings = current()
+        shortest = min(
+            settings.ping_period, settings.pong_wait - settings.ping_period, settings.write_wait
+        )
+        period = min(_SLOWEST_SWEEP, shortest / 4)
         await trio.sleep(period)
         now = trio.current_time()
         # When it was we who stood still, nobody else made no progress.

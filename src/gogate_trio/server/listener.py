@@ -13,7 +13,7 @@ from typing import Final
 
 import trio
 
-from gogate_trio.config import OriginSettings
+from gogate_trio.config import OriginSettings, Settings
 from gogate_trio.ids import ConnectionId
 from gogate_trio.limits import (
     HANDSHAKE_SECONDS,
@@ -66,14 +66,18 @@ class Server:
         self._tls = tls
         self._house = house
         self._pages = pages
-        self._origins = origin_policy(house.settings.origins)
-        if self._origins.any_origin:
-            _log.warning("any_origin_allowed", setting="ALLOWED_ORIGINS")
-        self._proxies = house.settings.admission.trusted_proxies
+        self.adjust(house.settings)
         self._turning_away = 0
         self._asking: set[trio.CancelScope] = set()
         self._is_shut = False
         self._numbers = itertools.count(1)
+
+    def adjust(self, settings: Settings) -> None:
+        """Go by these origins and proxies from now on."""
+        self._origins = origin_policy(settings.origins)
+        if self._origins.any_origin:
+            _log.warning("any_origin_allowed", setting="ALLOWED_ORIGINS")
+        self._proxies = settings.admission.trusted_proxies
 
     async def welcome(self, wire: Wire) -> None:
         """Attend to one client until it is gone. Raises nothing."""

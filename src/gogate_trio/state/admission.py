@@ -57,6 +57,11 @@ class Admission:
         self._by_address: Counter[str] = Counter()
         self._pace = Limiter[str](caps.handshakes)
 
+    def adjust(self, caps: Caps) -> None:
+        """Let these be the bounds from now on. Nobody who is in has to go."""
+        self._caps = caps
+        self._pace.adjust(caps.handshakes)
+
     @property
     def most(self) -> int:
         """Sockets that may be in."""

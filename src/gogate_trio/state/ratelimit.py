@@ -42,6 +42,10 @@ class Limiter(Generic[K]):
         """Return how many keys are remembered."""
         return len(self._arrivals)
 
+    def adjust(self, rate: Rate | None) -> None:
+        """Let this be the rate from now on. What was taken before stays taken."""
+        self._rate = rate
+
     def take(self, key: K, now: float, cost: int = 1) -> float:
         """Take ``cost`` from a bucket: 0 when it had them, else the seconds until it will."""
         rate = self._rate

@@ -25,6 +25,10 @@ class RecentTokens(Generic[U]):
         """Return how many tokens are known."""
         return len(self._users)
 
+    def adjust(self, seconds: float) -> None:
+        """Let the backend's word count for so long, also what it has said already."""
+        self._seconds = seconds
+
     def learn(self, digest: bytes, user: U, now: float) -> None:
         """Note that the backend has just accepted a token."""
         self._users[digest] = (user, now)

@@ -26,6 +26,11 @@ class Throttle:
         self._strikes = Limiter[int](_STRIKES)
         self._excess = Limiter[int](_EXCESS)
 
+    def adjust(self, rates: Mapping[str, Rate | None]) -> None:
+        """Let these be the rates from now on, for the same names."""
+        for name, rate in rates.items():
+            self._limiters[name].adjust(rate)
+
     def wait(self, name: str, key: int, now: float, *, count: int = 1) -> float:
         """Take ``count`` from a bucket: 0 when there was room, else seconds until there is."""
         return self._limiters[name].take(key, now, count)

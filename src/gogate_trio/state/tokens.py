@@ -100,6 +100,11 @@ class TokenBook(Generic[H]):
         self._queue: list[tuple[float, int, Entry[H]]] = []
         self._turns = itertools.count()
 
+    def adjust(self, *, grace: float, recheck: float) -> None:
+        """Reckon with these from now on; what is planned already stays so."""
+        self._grace = grace
+        self._recheck = recheck
+
     def __len__(self) -> int:
         """Return how many tokens are in use."""
         return len(self._entries)
