@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import ssl
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import attrs
@@ -18,9 +20,10 @@ from wsproto.events import AcceptConnection, CloseConnection, Ping, Pong, Reques
 
 from fakes.backend import open_fake_backend
 from fakes.process import open_gateway
-from gogate_trio.bench import report
+from gogate_trio.bench import command, report
 from gogate_trio.bench.measure import measure, prepare
 from gogate_trio.bench.plan import Plan, checked, read_address
+from gogate_trio.bench.screen import show
 from gogate_trio.errors import OperatorError
 
 PATIENCE = 30.0
@@ -130,6 +133,9 @@ class Liar:
 
     fault: str
     pongs: int = 0
+    messages: int = 0
+    third: Callable[[], None] = lambda: None
+    """What happens at the third message."""
 
     async def serve(self, stream):
         """One connection."""
@@ -163,6 +169,9 @@ class Liar:
 
     def message(self, ws, said):
         """An answer to a message, with the fault."""
+        self.messages += 1
+        if self.messages == 3:
+            self.third()
         heard = {"event": "new_message", "data": said["data"]}
         ack = {"event": "ack", "id": said["id"], "data": {}}
         if self.fault == "close":
@@ -228,6 +237,58 @@ async def test_wss_is_spoken_with_who_is_trusted(monkeypatch, tmp_path):
 
     assert run.is_sound
     assert run.ledger.deliveries == 4
+
+
+async def test_ctrl_c_ends_the_traffic_and_prints_what_there_is(capsys):
+    """What is under way is waited for; the figures of a long run are not thrown away."""
+    liar = Liar("none")
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, liar.serve, 0)
+        port = listeners[0].socket.getsockname()[1]
+        plan = Plan(read_address(f"ws://127.0.0.1:{port}"), ("a-key-of-the-tests",), connections=1)
+        liar.third = lambda: os.kill(os.getpid(), signal.SIGINT)
+        with trio.fail_after(PATIENCE):
+            status = await command.print_run(plan, as_json=True)
+        nursery.cancel_scope.cancel()
+
+    told = json.loads(capsys.readouterr().out)
+    assert (status, told["sound"], told["cut_short"]) == (0, True, True)
+    assert 3 <= told["deliveries"] == told["messages"]["sent"] < 200
+
+
+async def test_ctrl_c_before_anything_was_said_ends_it_at_once():
+    """There is nothing to print yet."""
+    async with trio.open_nursery() as nursery:
+
+        async def interrupt(stream):
+            os.kill(os.getpid(), signal.SIGINT)
+            await hold(stream)
+
+        listeners = await nursery.start(trio.serve_tcp, interrupt, 0)
+        address = read_address(f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}")
+        with (
+            pytest.RaisesGroup(KeyboardInterrupt, flatten_subgroups=True),
+            trio.fail_after(PATIENCE),
+        ):
+            plan = Plan(address, ("a-key-of-the-tests",), connections=1)
+            await command.print_run(plan, as_json=True)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_the_picture_is_drawn_on_a_terminal_only(monkeypatch, capsys, terminal):
+    """A log file gets the result and no pictures."""
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm")
+    run = prepare(Plan(read_address("ws://127.0.0.1:1"), ("a",)))
+
+    with trio.move_on_after(0.05):
+        await show(run)
+
+    out, err = capsys.readouterr()
+    assert ("connected" in err) == terminal
+    assert out == ""
 
 
 # ── the command ──────────────────────────────────────────────────────────────

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from gogate_trio.bench.plan import Plan
 
+CONNECTING, MEASURING, LEAVING = "connecting", "measuring", "leaving"
+"""The phases of a run, as they are shown."""
+
 LAG_PERIOD: Final = 0.02
 """seconds between two looks at how late this loop is."""
 
@@ -43,7 +46,7 @@ class Run:
     plan: Plan
     crowd: Crowd
     traffic: Traffic
-    phase: str = "connecting"
+    phase: str = CONNECTING
     lag: Histogram = attrs.field(factory=Histogram)
     cpu: float = 0.0
     """of a core, by this process, while there was traffic"""
@@ -116,11 +119,11 @@ async def measure(run: Run, show: Callable[[Run], Awaitable[None]]) -> None:
 
 async def _through(run: Run) -> None:
     gc.freeze()
-    run.phase = "measuring"
+    run.phase = MEASURING
     began, used = perf_counter(), process_time()
     await run.traffic.run()
     run.cpu = (process_time() - used) / (perf_counter() - began)
-    run.phase = "leaving"
+    run.phase = LEAVING
     await run.crowd.goodbye()
 
 

@@ -26,6 +26,7 @@ def as_json(run: Run) -> str:
     crowd = run.crowd
     document = {
         "sound": run.is_sound,
+        "cut_short": run.traffic.cut_short,
         "connections": {
             "asked": run.plan.connections,
             "entered": crowd.entries.total,
@@ -61,7 +62,8 @@ def as_text(run: Run) -> Iterator[str]:
     """The lines for a terminal or a file."""
     crowd, seconds = run.crowd, max(run.traffic.seconds, 1e-9)
     yield f"connections  {crowd.entries.total:,} of {run.plan.connections:,} got in"
-    yield f"messages     {run.ledger.sent:,} sent, {run.ledger.sent / seconds:,.1f} a second"
+    early = f" of {run.traffic.total:,}, cut short" if run.traffic.cut_short else ""
+    yield f"messages     {run.ledger.sent:,} sent{early}, {run.ledger.sent / seconds:,.1f} a second"
     yield (
         f"deliveries   {run.ledger.deliveries:,}, {run.ledger.deliveries / seconds:,.0f} a second"
     )

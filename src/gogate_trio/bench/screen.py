@@ -37,7 +37,7 @@ def picture(run: Run) -> Group:
     """The run as it stands."""
     crowd = run.crowd
     done, total = crowd.entries.total, run.plan.connections
-    if run.phase != "connecting" and run.traffic.total:
+    if run.ledger.sent:
         done, total = run.ledger.sent, run.traffic.total
     figures = Table.grid(padding=(0, 2))
     for name, value in (

@@ -34,6 +34,8 @@ class Traffic:
     seconds: float = 0.0
     """from the first message to the last answer or delivery"""
     total: int = attrs.field(init=False)
+    cut_short: bool = False
+    _talking: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     def __attrs_post_init__(self) -> None:
         plan = self.crowd.plan
@@ -42,12 +44,17 @@ class Traffic:
     async def run(self) -> None:
         """Say everything, and wait until it has arrived or nothing comes any more."""
         began = perf_counter()
-        if self.total == 0:
-            await trio.sleep(self.crowd.plan.duration)
-        else:
+        with self._talking:
+            if self.total == 0:
+                await trio.sleep(self.crowd.plan.duration)
             await self._talk(began)
-            await self._settle()
+        await self._settle()
         self.seconds = perf_counter() - began
+
+    def stop(self) -> None:
+        """Say no more. What is under way is still waited for."""
+        self.cut_short = True
+        self._talking.cancel()
 
     async def _talk(self, began: float) -> None:
         crowd = self.crowd
