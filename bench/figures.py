@@ -173,10 +173,11 @@ class Target:
         return max(figures) if None not in figures else None
 
     def floor_itself(self, runs: Runs) -> float | None:
-        """What the floor grows by between the scenarios: the kernel's share of the growth."""
-        if not self.over_scenario:
+        """What the floor takes, or grows by between the scenarios: the kernel's share of it."""
+        if self.over_peer and not self.over_scenario:
             return None
-        figures = [self._of(runs, name, "floor", "floor") for name in self.scenarios()]
+        over = "floor" if self.over_peer else ""
+        figures = [self._of(runs, name, "floor", over) for name in self.scenarios()]
         return max(figures) if None not in figures else None
 
     def sound(self, runs: Runs) -> bool:

@@ -47,7 +47,7 @@ class Peer:
     """Builds what it needs; raises ``tools.Unavailable``."""
 
 
-def _gogate(port: int, backend: str, _scenario: Scenario) -> Launch:
+def _gogate(port: int, backend: str, scenario: Scenario) -> Launch:
     settings = {
         "HOST": "127.0.0.1",
         "PORT": str(port),
@@ -59,6 +59,10 @@ def _gogate(port: int, backend: str, _scenario: Scenario) -> Launch:
         # Senders here write faster than people. Counting stays on: it is part of the price.
         **dict.fromkeys(("RATE_MESSAGES", "RATE_TYPING"), "999999/s burst 999999"),
     }
+    if scenario.every_chat:
+        # Going through 5,000 chats takes about as long as a list of members is good for. Whether
+        # it runs out within the measured second would depend on how busy the machine is.
+        settings["MEMBERSHIP_TTL"] = "60s"
     return Launch([sys.executable, "-m", "gogate_trio", "serve"], settings)
 
 

@@ -49,10 +49,10 @@ class Scenario:
     delay_ms: int = 0
     """How long the backend takes for an answer."""
     text_bytes: int = 64
-    warmup: float = 0.4
+    warmup: float = 0.3
     every_chat: bool = False
     """The warm-up lasts until every chat had a message: its members are known by then."""
-    seconds: float = 1.2
+    seconds: float = 1.0
     """Enough for a cost: tens of thousands of deliveries, five times over. Latency needs more."""
     settle: float = 1.2
     window: int = 64
