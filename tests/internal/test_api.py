@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 
 from fakes.api import PREFIX, call, send
 from fakes.clients import open_client, open_raw
 from fakes.leaks import settles
+from fakes.logged import configured, events, restored
 from fakes.node import within
 from fakes.secrets import KEY, KEYS
 from fakes.watched import open_watched, small_backend
@@ -282,10 +282,12 @@ async def test_keys_are_changed_without_a_gap(fake):
 
 async def test_who_guesses_keys_is_in_the_log_and_in_the_metrics(node):
     """Some lines with the address, none with the key; the rest is counted."""
-    with capture_logs() as logs:
+    with restored():
+        stream = configured()
         for _ in range(30):
             await call(node.internal_port, "GET", "nodes", key="guess")
 
+    logs = events(stream)
     lines = [line for line in logs if line["event"] == "api_refused"]
     assert 1 <= len(lines) <= 25
     assert {line["peer"] for line in lines} == {"127.0.0.1"}

@@ -31,8 +31,6 @@ def logged():
                 r"(_?log|_?logger|log\.get_logger\(.*\))\.", said
             ):
                 yield first.value, node.func.attr.replace("exception", "error")
-            elif said.endswith("incidents.note"):
-                yield first.value, "info"
 
 
 def told():

@@ -4,7 +4,6 @@
 - ``lastcall``: how they are closed so that nobody who has come is turned away.
 - ``listener``: one task per client, drain.
 - ``capacity``: how many sockets this process may hold.
-- ``incidents``: what had to be decided against a client, in the log.
 - ``wire``: one accepted TCP socket as a trio stream.
 - ``tls``: the certificate in force and its successors; ``certificate``: reads and judges one;
   ``tlswire``: a wire with TLS on it.

@@ -21,7 +21,6 @@ from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.handshake import Head
 from gogate_trio.roster import Roster
-from gogate_trio.server.incidents import Incidents
 from gogate_trio.state.admission import Admission, Ticket
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.throttle import Throttle
@@ -58,7 +57,6 @@ class House:
     throttle: Throttle
     calls: Calls
     metrics: Metrics
-    incidents: Incidents = attrs.field(factory=Incidents)
     busy: set[Outbox] = attrs.field(factory=set)
     """The outboxes that nobody may write past."""
     connections: set[Connection] = attrs.field(factory=set)
@@ -82,7 +80,7 @@ class House:
         if hangup.code in _EXPECTED:
             _log.debug("connection_closed", kind=hangup.reason, **who)
         else:
-            self.incidents.note("connection_closed", hangup.reason, code=hangup.code, **who)
+            _log.info("connection_closed", kind=hangup.reason, code=hangup.code, **who)
 
 
 @attrs.frozen

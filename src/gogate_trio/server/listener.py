@@ -181,7 +181,7 @@ class Server:
 
     def _note_full(self, full: Full, address: str) -> None:
         self._house.metrics.turned_away[full.value] += 1
-        self._house.incidents.note("turned_away", full.value, peer=address)
+        _log.info("turned_away", kind=full.value, peer=address)
 
     async def _read(self, wire: Wire, within: float) -> tuple[Wire | TlsWire, Read]:
         """Read the head, in TLS where that is spoken; and the stream on which to answer it."""
@@ -220,7 +220,7 @@ class Server:
         if isinstance(answer, Status):
             self._house.metrics.refused[answer.code] += 1
             if answer not in _HARMLESS:
-                self._house.incidents.note("request_refused", str(answer.code), peer=stream.peer)
+                _log.info("request_refused", kind=str(answer.code), peer=stream.peer)
         with trio.move_on_after(LINGER_SECONDS):
             try:
                 await stream.send_all(render(answer, with_body=with_body))

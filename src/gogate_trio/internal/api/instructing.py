@@ -9,7 +9,10 @@ from gogate_trio.internal.api.asked import Asked
 from gogate_trio.internal.api.problems import INVALID_BODY, Refused
 from gogate_trio.internal.api.rooms import Rooms
 from gogate_trio.internal.api.shapes import Accepted
+from gogate_trio.log import get_logger
 from gogate_trio.protocol.close import is_legal
+
+_log = get_logger(__name__)
 
 
 async def disconnect(rooms: Rooms, asked: Asked) -> Accepted:
@@ -21,7 +24,7 @@ async def disconnect(rooms: Rooms, asked: Asked) -> Accepted:
     if not how.reason.isprintable():
         raise Refused(INVALID_BODY, field="$.reason", expected="visible ASCII")
     await rooms.broker.instruct(Disconnect(user_id, how.code, how.reason))
-    rooms.house.incidents.note("told_to_disconnect", "api", user=user_id, code=how.code)
+    _log.info("told_to_disconnect", user=user_id, code=how.code)
     return Accepted()
 
 
@@ -29,7 +32,7 @@ async def revalidate(rooms: Rooms, asked: Asked) -> Accepted:
     """Have the backend asked at once whether a user's tokens are still good."""
     user_id = UserId(asked.ids["user_id"])
     await rooms.broker.instruct(Revalidate(user_id))
-    rooms.house.incidents.note("told_to_revalidate", "api", user=user_id)
+    _log.info("told_to_revalidate", user=user_id)
     return Accepted()
 
 

@@ -34,8 +34,11 @@ from gogate_trio.limits import (
     HANDSHAKE_SECONDS,
     IDEMPOTENCY_KEY_CHARACTERS,
 )
+from gogate_trio.log import get_logger
 from gogate_trio.protocol.handshake import Head
 from gogate_trio.server.pages import Page
+
+_log = get_logger(__name__)
 
 _KEY: Final = re.compile(rf"[!-~]{{1,{IDEMPOTENCY_KEY_CHARACTERS}}}")
 _PHRASES: Final = {200: "OK", 202: "Accepted"}
@@ -80,7 +83,7 @@ class Service:
     async def _answer(self, head: Head, body: Body, found: Found | Missed, peer: str) -> Page:
         if not self.keys.admit(head):
             # The path is not told: it may be anything.
-            self.rooms.house.incidents.note("api_refused", UNAUTHORIZED.code, peer=peer)
+            _log.info("api_refused", kind=UNAUTHORIZED.code, peer=peer)
             return UNAUTHORIZED.page()
         if isinstance(found, Missed):
             return found.problem.page(found.field)
