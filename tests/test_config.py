@@ -96,6 +96,8 @@ def test_every_variable_reaches_its_attribute():
         "RATE_CONTROL": "9/s",
         "RESUME_WINDOW": "1m",
         "RESUME_EVENTS": "77",
+        "PRESENCE": "true",
+        "PRESENCE_MEMBERS": "7",
         "MEMBERSHIP_TTL": "1",
         "MEMBERSHIP_STALE": "2m",
         "REUSE_PORT": "true",

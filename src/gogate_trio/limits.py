@@ -230,6 +230,32 @@ audiences and the sessions. More is not written."""
 STATE_SECONDS: Final = 3.0
 """seconds that this may take to be written or read: systemd is asked for five beyond the drain."""
 
+# ── who is online ────────────────────────────────────────────────────────────
+
+PRESENCE_CHATS: Final = 100
+"""chats whose presence one connection may ask for: more than a chat list shows."""
+
+PRESENCE_GRACE_SECONDS: Final = 15.0
+"""seconds for which somebody who left still counts as online: a tunnel, a restart of the gateway,
+a phone that changes networks. Clients that come back do so well within it."""
+
+PRESENCE_TICK_SECONDS: Final = 1.0
+"""seconds in which all changes of a chat are gathered into one event."""
+
+PRESENCE_LOOK_SECONDS: Final = 5.0
+"""seconds between two looks at where everybody is: so long may a lost word about it stay
+unnoticed."""
+
+PRESENCE_LIST_SECONDS: Final = 60.0
+"""seconds after which the members of a chat somebody looks at are asked for again, where nothing
+else has asked meanwhile: so long may somebody who left the chat still see who is online."""
+
+PRESENCE_WATCHED: Final = 5_000
+"""chats of one node that somebody looks at. Asking for one more is answered ``BUSY``."""
+
+PRESENCE_LEAVERS: Final = 100_000
+"""users who left one node within the grace that are remembered; who left first goes first."""
+
 # ── flooding ─────────────────────────────────────────────────────────────────
 
 STRIKES_PER_SECOND: Final = 5.0

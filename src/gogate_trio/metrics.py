@@ -108,6 +108,8 @@ class Metrics:
     """times the stream had to begin anew: every resuming client was told to fetch"""
     api: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     """requests to the internal API, by operation and status"""
+    presence_told: int = 0
+    """``presence`` events offered to connections"""
     rechecks: Counter[str] = attrs.field(factory=Counter)
     """tokens in use that the backend was asked about again, by what it said"""
     bugs: int = 0

@@ -132,12 +132,13 @@ class Outbox:
         """Queue what is left of an offer of which ``send_nowait`` has just taken a part."""
         self._enqueue(data[sent:], frames)
 
-    def offer_ephemeral(self, data: bytes, frames: int = 1) -> None:
-        """Offer what may be missed: shed when the client has fallen behind by half."""
+    def offer_ephemeral(self, data: bytes, frames: int = 1) -> bool:
+        """Offer what may be missed; False: shed, as the client has fallen behind by half."""
         if self._is_half_full():
             self.shed += frames
-            return
+            return False
         self.offer(data, frames)
+        return True
 
     async def send(self, data: bytes) -> None:
         """Offer one frame, waiting for room. Raises ``trio.BrokenResourceError`` once closed.

@@ -27,7 +27,7 @@ from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
-from gogate_trio.protocol.events import Error, Event, Throttled
+from gogate_trio.protocol.events import Event, error_of
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.publisher import Publisher
@@ -104,10 +104,7 @@ class Client:
 
     def refuse(self, refusal: Refusal, to=None) -> None:
         """Tell this client that something was refused."""
-        if refusal.retry_after_ms is None:
-            self.reply(Error(refusal.message, refusal.code), to)
-        else:
-            self.reply(Throttled(refusal.message, refusal.code, refusal.retry_after_ms), to)
+        self.reply(error_of(refusal), to)
 
     def identify(self, user: User, token: str) -> bool:
         """It is this user, unless it is gone."""

@@ -23,7 +23,7 @@ from gogate_trio.config.backend import BackendSettings, Dialect, Transport
 from gogate_trio.config.change import differences, with_values_of
 from gogate_trio.config.cluster import ClusterSettings
 from gogate_trio.config.declare import Source
-from gogate_trio.config.delivery import ResumeSettings
+from gogate_trio.config.delivery import PresenceSettings, ResumeSettings
 from gogate_trio.config.internal import InternalSettings
 from gogate_trio.config.printing import (
     EffectiveSetting,
@@ -67,6 +67,7 @@ __all__ = [
     "LogSettings",
     "MembershipSettings",
     "OriginSettings",
+    "PresenceSettings",
     "Problem",
     "RateSettings",
     "RedisAddress",

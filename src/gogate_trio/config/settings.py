@@ -16,7 +16,7 @@ from gogate_trio.config.allowances import OrAuto
 from gogate_trio.config.backend import BackendSettings
 from gogate_trio.config.cluster import ClusterSettings
 from gogate_trio.config.declare import Source, build, entries, group, setting
-from gogate_trio.config.delivery import ResumeSettings
+from gogate_trio.config.delivery import PresenceSettings, ResumeSettings
 from gogate_trio.config.internal import InternalSettings
 from gogate_trio.config.keyfile import KeyFile
 from gogate_trio.config.kinds import Choice, Duration, FileName, Switch, Whole
@@ -274,6 +274,7 @@ class Settings:
     membership: MembershipSettings = group(MembershipSettings)
     resume: ResumeSettings = group(ResumeSettings)
     cluster: ClusterSettings = group(ClusterSettings)
+    presence: PresenceSettings = group(PresenceSettings)
     internal: InternalSettings = group(InternalSettings)
     drain: DrainSettings = group(DrainSettings)
     state: StateSettings = group(StateSettings)

@@ -14,7 +14,13 @@ import attrs
 import msgspec
 
 from gogate_trio.ids import MAX_ID, ChatId, MessageId
-from gogate_trio.limits import ATTACHMENTS, COMMAND_ID_CHARACTERS, EMOJI_CHARACTERS, READ_BATCH
+from gogate_trio.limits import (
+    ATTACHMENTS,
+    COMMAND_ID_CHARACTERS,
+    EMOJI_CHARACTERS,
+    PRESENCE_CHATS,
+    READ_BATCH,
+)
 from gogate_trio.protocol import refusals
 from gogate_trio.protocol.commands import (
     AddReaction,
@@ -105,6 +111,7 @@ class _AuthData:
     token: str | None = None
     notices: bool = False
     resume: bool | _ResumeData | None = None
+    presence: list[int] | None = None
 
 
 @attrs.frozen
@@ -138,7 +145,15 @@ def _auth(raw: msgspec.Raw) -> Auth:
         raise Refused(refusals.TOKEN_REQUIRED)
     if not is_token(data.token):
         raise Refused(refusals.INVALID_AUTH)
-    return Auth(data.token, data.notices, _resume(data.resume))
+    return Auth(data.token, data.notices, _resume(data.resume), _presence(data.presence))
+
+
+def _presence(asked: list[int] | None) -> tuple[ChatId, ...] | None:
+    if asked is None:
+        return None
+    if len(asked) > PRESENCE_CHATS or not all(_is_id(number) for number in asked):
+        raise Refused(refusals.INVALID_AUTH)
+    return tuple(ChatId(number) for number in dict.fromkeys(asked))
 
 
 def _resume(asked: bool | _ResumeData | None) -> Resume | None:  # noqa: FBT001 - the wire's own form

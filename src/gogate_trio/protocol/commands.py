@@ -28,6 +28,9 @@ class Auth:
     """Whether the client wants to be told when its token is about to end."""
     resume: Resume | None = None
     """None for a client that does not know of sessions."""
+    presence: tuple[ChatId, ...] | None = None
+    """The chats whose members' comings and goings it wants to hear of, ``limits.PRESENCE_CHATS``
+    at most; None to leave that as it is."""
 
 
 @attrs.frozen

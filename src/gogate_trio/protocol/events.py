@@ -11,6 +11,7 @@ from typing import ClassVar, Final, get_args
 import attrs
 
 from gogate_trio.ids import ChatId, MessageId, UserId
+from gogate_trio.protocol.refusals import Refusal
 
 
 @attrs.frozen(slots=False)
@@ -122,6 +123,15 @@ class MessageRead:
 
 
 @attrs.frozen(slots=False)
+class Presence:
+    """Who of a chat is online now: all of them, each time. Only for who asked for it."""
+
+    NAME: ClassVar = "presence"
+    chat_id: ChatId
+    online: tuple[UserId, ...]
+
+
+@attrs.frozen(slots=False)
 class Error:
     """Something the client asked for was refused."""
 
@@ -146,6 +156,25 @@ CHAT_EVENTS: Final = frozenset(
 """Names of what happens in chats: the backend may say these, too. All others are the gateway's
 own word to one connection."""
 
+@attrs.frozen(slots=False)
+class ChatError:
+    """Something about one chat was refused, where the client asked about several."""
+
+    NAME: ClassVar = "error"
+    message: str
+    code: str
+    chat_id: ChatId
+
+
+def error_of(refusal: Refusal) -> Error | Throttled | ChatError:
+    """Return what tells a client of a refusal."""
+    if refusal.chat_id is not None:
+        return ChatError(refusal.message, refusal.code, refusal.chat_id)
+    if refusal.retry_after_ms is not None:
+        return Throttled(refusal.message, refusal.code, refusal.retry_after_ms)
+    return Error(refusal.message, refusal.code)
+
+
 Event = (
     AuthSuccess
     | Resumed
@@ -158,8 +187,10 @@ Event = (
     | UserTyping
     | NewReaction
     | MessageRead
+    | Presence
     | Error
     | Throttled
+    | ChatError
 )
 
 OWN_EVENTS: Final = frozenset(event.NAME for event in get_args(Event)) - CHAT_EVENTS

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from gogate_trio.errors import BackendBusy, BackendError, BackendUnavailable, OutcomeUnknown
+from gogate_trio.ids import ChatId
 
 
 @attrs.frozen
@@ -24,6 +25,8 @@ class Refusal:
     """Milliseconds after which asking again makes sense."""
     may_repeat: bool = False
     """Whether nothing has happened, so that asking again is safe."""
+    chat_id: ChatId | None = None
+    """Which chat it is about, where the client asked about several."""
 
     def because(
         self, reason: object, *, code: str | None = None, may_repeat: bool = False
@@ -34,6 +37,10 @@ class Refusal:
     def after(self, seconds: float) -> Refusal:
         """Return this refusal with the time after which asking again makes sense."""
         return attrs.evolve(self, retry_after_ms=math.ceil(seconds * 1000))
+
+    def about(self, chat_id: ChatId) -> Refusal:
+        """Return this refusal with the chat it is about."""
+        return attrs.evolve(self, chat_id=chat_id)
 
 
 # ── the message itself ───────────────────────────────────────────────────────
@@ -60,6 +67,12 @@ ALREADY_AUTHENTICATED: Final = Refusal(
     "ALREADY_AUTHENTICATED", "Already authenticated as another user"
 )
 NOT_A_MEMBER: Final = Refusal("NOT_A_MEMBER", "Not a member of this chat")
+
+# ── who is online ────────────────────────────────────────────────────────────
+
+PRESENCE_OFF: Final = Refusal("PRESENCE_OFF", "Presence is off")
+PRESENCE_FAILED: Final = Refusal("PRESENCE_FAILED", "Failed to tell who is online")
+CHAT_TOO_BIG: Final = Refusal("CHAT_TOO_BIG", "Too many members to tell who is online")
 
 # ── what the backend made of it ──────────────────────────────────────────────
 

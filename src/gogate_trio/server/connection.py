@@ -26,7 +26,7 @@ from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.commands import CommandId
-from gogate_trio.protocol.events import Error, Event, Reconnect, Throttled
+from gogate_trio.protocol.events import Event, Reconnect, error_of
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, acceptance
@@ -96,10 +96,7 @@ class Connection:
     def refuse(self, refusal: Refusal, to: CommandId | None = None) -> None:
         """Tell this client that something was refused."""
         self._house.metrics.errors[refusal.code] += 1
-        if refusal.retry_after_ms is None:
-            self.reply(Error(refusal.message, refusal.code), to)
-        else:
-            self.reply(Throttled(refusal.message, refusal.code, refusal.retry_after_ms), to)
+        self.reply(error_of(refusal), to)
 
     def identify(self, user: User, token: str) -> bool:
         """It is this user from now on; False when it is leaving or one too many."""

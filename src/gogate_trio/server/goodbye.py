@@ -8,7 +8,7 @@ from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
-from gogate_trio.protocol.events import Error
+from gogate_trio.protocol.events import error_of
 from gogate_trio.protocol.frames import close_frame, text_frame
 from gogate_trio.server.farewell import see_off
 from gogate_trio.server.tlswire import TlsWire
@@ -46,7 +46,7 @@ def last_words(hangup: Hangup) -> tuple[bytes, ...]:
     """Return the frames that say why: an error event, where there is one, and the close frame."""
     words = []
     if hangup.refusal is not None:
-        words.append(text_frame(encode_event(Error(hangup.refusal.message, hangup.refusal.code))))
+        words.append(text_frame(encode_event(error_of(hangup.refusal))))
     if hangup.code != close.SILENT:
         words.append(close_frame(hangup.code, hangup.text))
     return tuple(words)
