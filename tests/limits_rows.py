@@ -267,6 +267,29 @@ MET: Final = {
         "`retry=` in the reason of 1012, and `reconnect` before it, if it asked for notices",
         "server/test_spread.py::test_they_come_back_at_that_pace_to_an_open_door",
     ),
+    # ── who is online ────────────────────────────────────────────────────────
+    "PRESENCE_MEMBERS": Row(
+        "error `CHAT_TOO_BIG`", "server/test_presence.py::test_a_big_chat_is_refused"
+    ),
+    "PRESENCE_CHATS": Row(
+        "error `INVALID_AUTH`", "server/test_presence.py::test_so_many_chats_may_be_asked_for"
+    ),
+    "PRESENCE_WATCHED": Row(
+        "error `BUSY` with its `chat_id`",
+        "server/test_presence.py::test_so_many_chats_of_a_node_are_looked_at",
+    ),
+    "PRESENCE_GRACE_SECONDS": Row(
+        "`presence` without who left, so much later",
+        "server/test_presence.py::test_who_leaves_is_offline_when_the_grace_is_over_and_not_before",
+    ),
+    "PRESENCE_TICK_SECONDS": Row(
+        "one `presence` for all that has changed",
+        "server/test_presence.py::test_changes_within_a_second_are_one_event",
+    ),
+    "PRESENCE_LIST_SECONDS": Row(
+        "`presence` with the new members; error `NOT_A_MEMBER` if it is none any more",
+        "server/test_presence.py::test_who_left_a_chat_looks_no_more_and_is_seen_no_more",
+    ),
     # ── the life of a token ──────────────────────────────────────────────────
     "TOKEN_NOTICE_SECONDS": Row(
         "`auth_expiring`, if it asked for notices",
@@ -294,6 +317,8 @@ INSIDE: Final = {
     "IDEMPOTENCY_KEY_CHARACTERS": "internal/test_api.py::test_an_idempotency_key_that_is_none_is_refused",
     "STATE_BYTES": "test_succession.py::test_what_is_too_big_is_not_left",
     "STATE_SECONDS": "test_succession.py::test_a_disk_that_hangs_is_not_waited_for",
+    "PRESENCE_LOOK_SECONDS": "test_whereabouts.py::test_a_lost_word_is_noticed_by_the_next_look",
+    "PRESENCE_LEAVERS": "test_whereabouts.py::test_so_many_who_left_are_remembered",
     "DRAIN_PER_SECOND": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "DRAIN_SPREAD_SECONDS": "server/test_spread.py::test_the_spread_follows_the_crowd_unless_it_is_set",
     "BREAKER_WINDOW_SECONDS": "state/test_breaker.py::test_what_ended_long_ago_is_forgotten",

@@ -115,9 +115,9 @@ def values_of(module, kind):
 
 
 def keys_of(*classes):
-    """The keys of ``data``, of the class that has the most of them."""
-    widest = max((attrs.fields(each) for each in classes), key=len)
-    return ", ".join(f"`{field.name}`" for field in widest)
+    """The keys of ``data``, those that all of the classes have first."""
+    names = dict.fromkeys(field.name for each in classes for field in attrs.fields(each))
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def test_every_command_is_documented():
@@ -182,6 +182,8 @@ def test_every_row_says_what_it_means(name):
         f"at most {limits.TOKEN_BYTES} visible",
         f"{limits.PENDING_COMMANDS} of your commands",
         f"typing in {limits.PENDING_TYPING} chats",
+        f"up to {limits.PRESENCE_CHATS} chats",
+        f"for {limits.PRESENCE_GRACE_SECONDS:.0f} seconds",
         f"{limits.OUTBOX_FRAMES} events or {limits.OUTBOX_BYTES // 1024**2} MiB",
         f"latest {limits.KNOWN_MESSAGES:,}",
         f"1 to {limits.COMMAND_ID_CHARACTERS} characters",

@@ -25,7 +25,7 @@ FLOORS = [
         "house",
         [
             *("hub", "runs", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
-            *("router", "control", "roster", "succession"),
+            *("router", "control", "roster", "succession", "presence", "whereabouts"),
         ],
     ),
     ("server", ["server", "internal"]),

@@ -152,6 +152,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(node.hub.run)
         supervisor.start_soon(log.run)
+        supervisor.start_soon(node.presence.run)
         supervisor.start_soon(sweep, node.house.connections, lambda: house.settings.websocket)
         supervisor.start_soon(service.run, partial(_numbers, metrics, house.directory))
         is_told = False

@@ -10,12 +10,12 @@ import trio
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import RestBackend
 from gogate_trio.broker.memory import MemoryBroker
-from gogate_trio.caller import Joined, Outcome
+from gogate_trio.caller import Caller, Joined, Outcome
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.control import Control
 from gogate_trio.hub import Hub
-from gogate_trio.internal.api.cluster import NoPresence, SingleNode
+from gogate_trio.internal.api.cluster import SingleNode
 from gogate_trio.internal.api.rooms import Rooms
 from gogate_trio.internal.dials import Dials
 from gogate_trio.internal.readiness import Readiness
@@ -23,8 +23,10 @@ from gogate_trio.keeper import Keeper
 from gogate_trio.limits import HISTORY_BYTES
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.presence import Presence
 from gogate_trio.publisher import Publisher
 from gogate_trio.resume import Reception
+from gogate_trio.roster import Roster
 from gogate_trio.router import Router
 from gogate_trio.server.capacity import find_caps
 from gogate_trio.server.connection import Connection
@@ -47,6 +49,7 @@ class Node:
     house: House
     hub: Hub
     keeper: Keeper
+    presence: Presence
     dials: Dials
     readiness: Readiness
     rooms: Rooms
@@ -79,9 +82,15 @@ def assemble(
     throttle = Throttle(paces(settings.rates))
     sessions = Sessions[Outcome, Joined](settings.resume.window)
     reception = Reception(history, sessions, membership, metrics)
-    keeper = Keeper(backend, settings.auth, reception=reception, metrics=metrics)
+    roster = Roster(settings.admission)
+    presence = Presence(
+        settings.presence, roster, membership, supervisor=supervisor, metrics=metrics
+    )
+    keeper = Keeper(
+        backend, settings.auth, reception=reception, metrics=metrics, attend=presence.ask
+    )
     connections = set[Connection]()
-    control = Control(connections, membership, keeper, metrics)
+    control = Control(connections, membership, keeper, metrics, presence.forget_members)
     broker = MemoryBroker(hub, control.obey, metrics)
     succession = Succession(history, sessions, settings, go_on=broker.go_on_from)
     publisher = Publisher(membership, broker, supervisor, metrics)
@@ -98,16 +107,17 @@ def assemble(
         busy=busy,
         connections=connections,
         greet=keeper.greet,
-        forget=keeper.forget,
+        forget=partial(_forget, keeper, presence),
+        roster=roster,
     )
-    dials = Dials(metrics, house, hub, history, publisher, membership, backend)
+    dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence)
     readiness = Readiness(backend, supervisor)
     nodes = SingleNode(partial(_count, metrics, directory), partial(_phase, readiness))
     messages = router.messages
     rooms = Rooms(
-        house, broker, membership, publisher, messages, nodes, NoPresence(), dials, readiness
+        house, broker, membership, publisher, messages, nodes, presence, dials, readiness
     )
-    return Node(house, hub, keeper, dials, readiness, rooms, succession)
+    return Node(house, hub, keeper, presence, dials, readiness, rooms, succession)
 
 
 def _count(metrics: Metrics, directory: Directory[Outbox]) -> tuple[int, int]:
@@ -118,6 +128,11 @@ def _count(metrics: Metrics, directory: Directory[Outbox]) -> tuple[int, int]:
 def _phase(readiness: Readiness) -> str:
     """Return where in its life the node is."""
     return readiness.phase.value
+
+
+def _forget(keeper: Keeper, presence: Presence, caller: Caller) -> None:
+    keeper.forget(caller)
+    presence.leave(caller)
 
 
 def paces(rates: RateSettings) -> dict[str, Rate | None]:

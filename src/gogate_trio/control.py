@@ -5,6 +5,7 @@ The backend says so on one node's internal port, and the broker brings it to eve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Disconnect, ForgetMembers, Instruction, Revalidate
 from gogate_trio.caller import Caller
-from gogate_trio.ids import UserId
+from gogate_trio.ids import ChatId, UserId
 from gogate_trio.keeper import Keeper
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
@@ -29,6 +30,8 @@ class Control:
     membership: MembershipCache
     keeper: Keeper
     metrics: Metrics
+    forget_members: Callable[[ChatId], None] = lambda _chat_id: None
+    """Whom else it concerns that the members of a chat have changed. Must not block."""
 
     def obey(self, instruction: Instruction) -> None:
         """Do what an instruction says. Raises nothing: a bug here must not end the broker."""
@@ -49,6 +52,7 @@ class Control:
                     self.keeper.suspect(caller)
             case ForgetMembers():
                 self.membership.invalidate(instruction.chat_id)
+                self.forget_members(instruction.chat_id)
 
     def _of(self, user_id: UserId) -> list[Caller]:
         """Return a user's connections. A list: who is hung up on leaves the set."""

@@ -11,17 +11,18 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
 import trio
 
-from gogate_trio.backend.base import Backend
+from gogate_trio.backend.base import Backend, User
 from gogate_trio.backend.inquiry import Inquiry, Word, digest_of
 from gogate_trio.caller import Ask, Caller, Outcome
 from gogate_trio.config import AuthSettings
 from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.ids import ChatId, UserId
 from gogate_trio.limits import AWAY_SECONDS
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
@@ -37,7 +38,14 @@ from gogate_trio.state.tokens import NEVER, Answer, Entry, Step, TokenBook, Verd
 
 Token = Entry[Caller]
 
+Enter = Callable[[UserId], Awaitable[bool]]
+Attend = Callable[[Caller, User, tuple[ChatId, ...]], None]
+
 _log = get_logger(__name__)
+
+
+def _nothing(_caller: Caller, _user: User, _chats: tuple[ChatId, ...]) -> None:
+    """Do nothing."""
 
 
 class Keeper:
@@ -50,14 +58,22 @@ class Keeper:
         *,
         reception: Reception,
         metrics: Metrics,
+        enter: Enter | None = None,
+        attend: Attend = _nothing,
         wall: Callable[[], float] = time.time,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """``wall`` tells the seconds since 1970; ``spread`` a number between its arguments."""
+        """``wall`` tells the seconds since 1970; ``spread`` a number between its arguments.
+
+        ``enter`` asks the other nodes whether one more connection of a user may stay; ``attend``
+        is called with the chats whose presence a client asks for.
+        """
         self._inquiry = Inquiry(
             backend, concurrency=settings.concurrency, remember=settings.recheck
         )
         self._reception = reception
+        self._enter = enter
+        self._attend = attend
         self._spread = spread
         self._settings = settings
         self._metrics = metrics
@@ -118,11 +134,13 @@ class Keeper:
             return refusals.AUTH_FAILED.because("user is not active")
         if caller.user is not None and caller.user.user_id != user.user_id:
             return refusals.ALREADY_AUTHENTICATED
-        if not caller.identify(user, command.token):
+        if not await self._let_in(caller, user, command.token):
             # Or it is leaving for another reason, and reads this no more.
             return refusals.TOO_MANY_CONNECTIONS
         near = self._hold(caller, command, accepted_at=word.given_at)
         await self._reception.welcome(caller, user, command)
+        if command.presence is not None:
+            self._attend(caller, user, command.presence)
         if near is not None:
             _notify(caller, near, trio.current_time())
         return Ack()
@@ -143,6 +161,15 @@ class Keeper:
             return known
         async with self._inquiry.slots:
             return None if caller.hangup is not None else await self._inquiry.whose(command.token)
+
+    async def _let_in(self, caller: Caller, user: User, token: str) -> bool:
+        """Whether a connection may be this user's: first as this node sees it, then as all do."""
+        is_new = caller.user is None
+        if not caller.identify(user, token):
+            return False
+        if is_new and self._enter is not None and not await self._enter(user.user_id):
+            caller.hang_up(close.TOO_MANY_CONNECTIONS)
+        return caller.hangup is None
 
     def _is_over(self, token: str) -> bool:
         exp = expiry(token)

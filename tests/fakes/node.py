@@ -28,6 +28,7 @@ from gogate_trio.config import (
     ListenSettings,
     MembershipSettings,
     OriginSettings,
+    PresenceSettings,
     RateSettings,
     ResumeSettings,
     Settings,
@@ -108,6 +109,7 @@ async def open_node(
     membership: MembershipSettings = LISTS,
     resume: ResumeSettings = WINDOW,
     state_dir: str = "",
+    presence: PresenceSettings | None = None,
     **websocket: Any,
 ) -> AsyncIterator[Node]:
     """Run a gateway in front of a fake; other keywords are those of ``WebSocketSettings``.
@@ -126,6 +128,7 @@ async def open_node(
         membership=membership,
         resume=resume,
         state=StateSettings(folder=state_dir),
+        presence=presence or PresenceSettings(),
         drain=drain or DrainSettings(timeout=drain_timeout),
     )
     stop, stopped = trio.Event(), trio.Event()

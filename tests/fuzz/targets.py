@@ -16,7 +16,13 @@ from wsproto.frame_protocol import FrameProtocol, Opcode
 
 from gogate_trio.config.allowances import NetworkKind, OriginKind
 from gogate_trio.ids import MAX_ID
-from gogate_trio.limits import ATTACHMENTS, EMOJI_CHARACTERS, READ_BATCH, TOKEN_BYTES
+from gogate_trio.limits import (
+    ATTACHMENTS,
+    EMOJI_CHARACTERS,
+    PRESENCE_CHATS,
+    READ_BATCH,
+    TOKEN_BYTES,
+)
 from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import Refused, decode_command, encode_event, open_envelope
@@ -197,6 +203,8 @@ def check_command(command: Command) -> None:
             assert 1 <= len(command.token.encode("ascii")) <= TOKEN_BYTES
             assert command.token.isprintable()
             assert isinstance(expiry(command.token), float | None)
+            assert len(command.presence or ()) <= PRESENCE_CHATS
+            assert all(is_id(each) for each in command.presence or ())
         case SendMessage():
             ids = (command.chat_id, command.reply_to_id or 1, *command.attachment_ids)
             assert all(is_id(each) for each in ids)

@@ -25,6 +25,7 @@ from gogate_trio.config import (
     AuthSettings,
     MembershipSettings,
     TracingSettings,
+    PresenceSettings,
     WebSocketSettings,
 )
 from gogate_trio.internal.catalogue import METRICS, PROCESS
@@ -331,6 +332,21 @@ async def slow_fan_out(_fake, node, monkeypatch):
         await ann.say("send_message", chat_id=3, text="hello")
         yield
         go_on.set()
+
+
+@moves(
+    "gogate_presence_events_total",
+    "gogate_presence_chats",
+    groups=lambda _fake, _folder: {"presence": PresenceSettings(on=True)},
+)
+@asynccontextmanager
+async def look(_fake, node, _monkeypatch):
+    """Somebody looks who is online."""
+    async with open_client(node.port) as ann:
+        with within():
+            await ann.say("auth", token="token-3", presence=[3])
+            await ann.event("presence")
+        yield
 
 
 @moves("gogate_bugs_total", ("gogate_closes_total", "1011", "internal error"))

@@ -134,6 +134,23 @@ def test_what_cannot_be_a_header_is_no_token(token):
     assert refusal_of("auth", {"token": token}) is refusals.INVALID_AUTH
 
 
+@pytest.mark.parametrize(
+    ("asked", "chats"),
+    [(None, None), ([], ()), ([7, 1, 7], (7, 1)), ([2**63 - 1], (2**63 - 1,))],
+)
+def test_presence_is_asked_for_chats_each_once(asked, chats):
+    """No list leaves things as they are, an empty one ends it."""
+    assert read("auth", {"token": "t", "presence": asked}) == Auth("t", presence=chats)
+
+
+@pytest.mark.parametrize(
+    "asked", [True, 1, "1", {}, [0], [-1], ["1"], [1.0], [True], [None], [2**63], [1] * 101]
+)
+def test_presence_of_what_is_no_chat_is_refused(asked):
+    """So is a list longer than the limit, whatever is in it."""
+    assert refusal_of("auth", {"token": "t", "presence": asked}) is refusals.INVALID_AUTH
+
+
 def test_tokens_and_texts_are_not_in_reprs():
     """A command may end up in a traceback or a log line; what is secret in it may not."""
     assert "s3cret" not in repr(Auth("s3cret"))

@@ -118,9 +118,7 @@ def test_what_is_told_adds_up_to_who_is_online(steps):
 # ── who looks at whom ────────────────────────────────────────────────────────
 
 LOOKS = st.lists(
-    st.tuples(
-        st.sampled_from(["add", "set", "leave", "all"]), st.sampled_from("abc"), CHATS, LISTS
-    )
+    st.tuples(st.sampled_from(["add", "set", "leave", "all"]), st.sampled_from("abc"), CHATS, LISTS)
 )
 
 

@@ -245,6 +245,19 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Frames that wait for the connection that is furthest behind.",
         lambda r: r.crowd.most_frames,
     ),
+    # Who is online.
+    _one(
+        "counter",
+        "gogate_presence_events_total",
+        "Events about who is online that were offered to connections.",
+        lambda r: r.metrics.presence_told,
+    ),
+    _one(
+        "gauge",
+        "gogate_presence_chats",
+        "Chats that somebody on this node looks at.",
+        lambda r: r.presence_chats,
+    ),
     # Coming back.
     _each(
         "gogate_resumes_total",

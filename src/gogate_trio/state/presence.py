@@ -6,7 +6,7 @@ Whoever leaves stays online for a grace longer: who is back within it was never 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ import attrs
 
 from gogate_trio.ids import ChatId, UserId
 
-W = TypeVar("W", bound=Hashable)
+W = TypeVar("W")
 
 
 class Attendance:

@@ -1,0 +1,61 @@
+"""What the house asks of the other nodes. On a single node there is nobody to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+import attrs
+
+from gogate_trio.ids import NodeId, UserId
+
+HERE: Final = -1.0
+"""In place of the seconds since somebody left: they have not."""
+
+
+class Others(Protocol):
+    """Where users are, as the other nodes have it."""
+
+    async def standings(self, users: Sequence[UserId]) -> list[float | None]:
+        """Return for each user how long ago, in seconds, they left the other nodes.
+
+        ``HERE`` for who is on one; None for who has not been on any lately. Raises
+        ``ClusterUnavailable``.
+        """
+
+
+class Census(Protocol):
+    """Who is on this node."""
+
+    def __len__(self) -> int:
+        """Return how many users are here."""
+
+    def watch(self, watch: Callable[[UserId, int], None]) -> None:
+        """Have every change told from now on: the user, and how many connections they have."""
+
+    def users(self) -> Iterator[UserId]:
+        """Yield everybody who is here. Nobody may come or go meanwhile."""
+
+    def count(self, user_id: UserId) -> int:
+        """Return how many connections of a user are here."""
+
+    def since(self, user_id: UserId) -> float:
+        """Return since when the oldest is here, in seconds since 1970. They must be here."""
+
+    def hang_up_oldest(self, user_id: UserId, count: int) -> None:
+        """End so many connections of a user, the oldest first."""
+
+
+@attrs.frozen
+class NodeInfo:
+    """What one node says of itself."""
+
+    node: NodeId
+    name: str
+    """What the operator calls it; not unique."""
+    version: str
+    state: str
+    started: float
+    """Seconds since 1970."""
+    connections: int
+    users: int
