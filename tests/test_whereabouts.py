@@ -63,7 +63,7 @@ def whereabouts(world):
 
 
 @pytest.fixture
-async def looking(whereabouts, nursery, autojump_clock):  # noqa: ARG001  # time is its own
+async def looking(whereabouts, nursery):
     """The same, with Ann and Bob known and the looks running."""
     await whereabouts.get_to_know([ANN, BOB])
     nursery.start_soon(whereabouts.look_around)
@@ -82,7 +82,7 @@ async def test_everybody_is_asked_about_once(whereabouts, world):
     assert (whereabouts.is_online(ANN), whereabouts.is_online(BOB)) == (True, False)
 
 
-async def test_a_word_of_another_node_is_looked_into_soon(looking, world):
+async def test_a_word_of_another_node_is_looked_into_soon(looking, world, autojump_clock):  # noqa: ARG001
     """Only about those somebody wants to know of, and a storm of words is one question."""
     world.asked.clear()
     world.elsewhere = {BOB: HERE, EVE: HERE}
@@ -95,7 +95,7 @@ async def test_a_word_of_another_node_is_looked_into_soon(looking, world):
     assert world.asked == [[BOB]]
 
 
-async def test_a_lost_word_is_noticed_by_the_next_look(looking, world):
+async def test_a_lost_word_is_noticed_by_the_next_look(looking, world, autojump_clock):  # noqa: ARG001
     """So is a node that died: its users are gone without a time, and have the whole grace."""
     world.elsewhere[BOB] = HERE
     await trio.sleep(limits.PRESENCE_LOOK_SECONDS + 0.1)
@@ -112,7 +112,7 @@ async def test_a_lost_word_is_noticed_by_the_next_look(looking, world):
     assert not looking.is_online(BOB)
 
 
-async def test_while_the_others_do_not_answer_what_was_known_holds(looking, world):
+async def test_while_the_others_do_not_answer_what_was_known_holds(looking, world, autojump_clock):  # noqa: ARG001
     """Nobody is taken for gone who may be elsewhere; who is here is known all the same."""
     world.elsewhere[BOB] = HERE
     await trio.sleep(limits.PRESENCE_LOOK_SECONDS + 0.1)
@@ -129,7 +129,7 @@ async def test_while_the_others_do_not_answer_what_was_known_holds(looking, worl
     assert not looking.is_online(BOB)
 
 
-async def test_who_leaves_here_for_another_node_was_never_away(looking, world):
+async def test_who_leaves_here_for_another_node_was_never_away(looking, world, autojump_clock):  # noqa: ARG001
     """The word of this node's own is looked into as well."""
     world.here.add(ANN)
     looking.note(ANN, 1)
