@@ -114,9 +114,7 @@ def assemble(
     readiness = Readiness(backend, supervisor)
     nodes = SingleNode(partial(_count, metrics, directory), partial(_phase, readiness))
     messages = router.messages
-    rooms = Rooms(
-        house, broker, membership, publisher, messages, nodes, presence, dials, readiness
-    )
+    rooms = Rooms(house, broker, membership, publisher, messages, nodes, presence, dials, readiness)
     return Node(house, hub, keeper, presence, dials, readiness, rooms, succession)
 
 

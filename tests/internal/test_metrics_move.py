@@ -24,8 +24,8 @@ from gogate_trio.config import (
     AdmissionSettings,
     AuthSettings,
     MembershipSettings,
-    TracingSettings,
     PresenceSettings,
+    TracingSettings,
     WebSocketSettings,
 )
 from gogate_trio.internal.catalogue import METRICS, PROCESS

@@ -50,7 +50,7 @@ class Census(Protocol):
 class NodeInfo:
     """What one node says of itself."""
 
-    node: NodeId
+    id: NodeId
     name: str
     """What the operator calls it; not unique."""
     version: str

@@ -156,6 +156,7 @@ CHAT_EVENTS: Final = frozenset(
 """Names of what happens in chats: the backend may say these, too. All others are the gateway's
 own word to one connection."""
 
+
 @attrs.frozen(slots=False)
 class ChatError:
     """Something about one chat was refused, where the client asked about several."""

@@ -70,14 +70,6 @@ class Presence(Protocol):
         """
 
 
-class NoPresence:
-    """Nobody keeps track."""
-
-    async def online(self, _chat_id: ChatId) -> None:
-        """Return None."""
-        return
-
-
 @attrs.frozen
 class Alone:
     """What a node knows of itself."""
