@@ -158,19 +158,21 @@ def write_head(request: httpx.Request) -> Head:
     Raises ``httpx.LocalProtocolError`` for anything that would not arrive as it was meant.
     """
     target = request.extensions.get("target") or request.url.raw_path
-    headers = request.headers.raw
+    headers = request.extensions.get("headers") or request.headers.raw
     block = b"".join([b"%b: %b\r\n" % header for header in headers])
+    lines = _LINES.fullmatch(block)
     # The count finds what the pattern cannot: a line break within a value makes two good lines.
-    is_sound = _LINES.fullmatch(block) and block.count(b"\n") == len(headers)
-    length = b"".join(_FRAMING.findall(block)) or b"0"
-    if not is_sound or not _TARGET.fullmatch(target) or not length.isdigit():
+    if lines is None or block.count(b"\n") != len(headers) or not _TARGET.fullmatch(target):
         raise httpx.LocalProtocolError("a header or the target is malformed")
     data = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, block)
-    return Head(data, int(length))
+    return Head(data, int(lines[1] or b"0"))
 
 
-_LINES: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)+")
-_FRAMING: Final = re.compile(rb"(?im)^(?:content-length|transfer-encoding): (.*)\r$")
+_LINE: Final = (
+    rb"(?:(?!(?i:content-length|transfer-encoding):)"
+    rb"[-!#$%&'*+.^_`|~0-9A-Za-z]++: [\t\x20-\x7e\x80-\xff]*+\r\n)"
+)
+_LINES: Final = re.compile(rb"%b*+(?:(?i:content-length): ([0-9]{1,15})\r\n%b*+)?" % (_LINE, _LINE))
 _TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
 _ANSWERED: Final = frozenset({"GET", "POST"})
 """Methods whose answers have the body they announce."""
