@@ -92,15 +92,18 @@ async def serve(
 async def _obey_signals(
     received: AsyncIterator[int], stop: trio.Event, signals: trio.Nursery, *, reload: Reload
 ) -> None:
+    is_second = False
     async for number in received:
         name = signal.Signals(number).name
         if number == signal.SIGHUP:
             signals.start_soon(reload)
             continue
-        if stop.is_set():
+        if is_second:
             _log.warning("stopping_at_once", signal=name)
             signals.cancel_scope.cancel()
             return
+        # The node may drain already, because it was asked to: that was no signal.
+        is_second = True
         _log.info("draining", signal=name)
         stop.set()
 
@@ -145,7 +148,9 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         node = assemble(settings, backend, supervisor, metrics, tracer)
         house = node.house
         await node.succession.inherit()
-        internal = await open_internal(settings, node, supervisor)
+        internal = await open_internal(
+            settings, node, supervisor, stop=stop, inherited=service.internal
+        )
         supervisor.start_soon(node.keeper.run)
         if tls is not None:
             supervisor.start_soon(tls.watch)

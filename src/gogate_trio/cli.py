@@ -1,4 +1,4 @@
-"""The command ``gogate``: serve, demo, check, config, bench, version.
+"""The command ``gogate``: serve, demo, check, config, drain, bench, version.
 
 Every expected failure is one clear message on standard error and a status: 2 for settings
 and usage, 1 for everything else; never a traceback. Each command imports what it needs
@@ -219,6 +219,23 @@ def bench(  # noqa: PLR0913  # the options of one command
         return measure(url, token_file, plan, as_json=json)
     except UnusablePlan as error:
         return _complain(str(error), status=USAGE)
+
+
+@app.command
+def drain(
+    *, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, port: Port = None
+) -> None:
+    """Have a running gateway end in good order, as SIGTERM does, and wait until it is gone.
+
+    Args:
+        wait: Wait, and say how far it is.
+        port: Its internal port; INTERNAL_PORT unless given.
+    """
+    from gogate_trio.config import Settings
+    from gogate_trio.departure import drain as depart
+    from gogate_trio.remote import Remote
+
+    depart(Remote(Settings.load(os.environ, DOTENV), port=port), wait=wait)
 
 
 @app.command

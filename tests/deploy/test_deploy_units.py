@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gogate_trio.config import DrainSettings, Settings
+from gogate_trio.config import DrainSettings, InternalSettings, Settings
 from gogate_trio.config.declare import entries
 from gogate_trio.limits import BACKLOG
+from gogate_trio.systemd.activation import INTERNAL
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
 SERVICES = ["gogate.service", "gogate@.service"]
@@ -48,7 +49,9 @@ def analyze(*arguments):
     )
 
 
-@pytest.mark.parametrize("unit", ["gogate.service", "gogate.socket", "gogate@1.service"])
+@pytest.mark.parametrize(
+    "unit", ["gogate.service", "gogate.socket", "gogate-internal.socket", "gogate@1.service"]
+)
 def test_systemd_understands_every_line(units, unit):
     """No word of complaint: of an unknown key it says so, and succeeds."""
     done = analyze("verify", "--man=no", str(units / unit))
@@ -111,7 +114,20 @@ def test_instances_differ_from_the_one_gateway_in_what_they_must():
 
     assert one == many
     assert alone == {"StateDirectory": ["gogate"], "StateDirectoryMode": ["0700"]}
-    assert settings_of("gogate@.service")["Environment"] == ["REUSE_PORT=true"]
+    assert settings_of("gogate@.service")["Environment"] == [
+        "REUSE_PORT=true",
+        "INTERNAL_PORT=909%i",
+    ]
+
+
+def test_the_internal_socket_is_this_machines_alone_and_goes_by_its_name():
+    """The gateway knows it by the name, and nobody outside reaches it."""
+    got = settings_of("gogate-internal.socket")
+
+    assert got["FileDescriptorName"] == [INTERNAL]
+    assert got["ListenStream"][0].startswith(f"{InternalSettings().host}:")
+    assert got["Service"] == ["gogate.service"]
+    assert "Accept" not in got
 
 
 def test_the_socket_is_like_the_one_the_gateway_would_open():

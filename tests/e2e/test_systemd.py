@@ -9,6 +9,7 @@ import time
 import pytest
 import trio
 
+from fakes.api import call
 from fakes.clients import open_client
 from fakes.process import open_gateway
 from fakes.systemd import PATIENCE, environment, launch, open_notify_socket
@@ -177,6 +178,30 @@ async def test_a_client_that_came_before_the_gateway_is_served(fake, systemd, tm
 
     assert serving["port"] == ports[0]
     assert serving["sockets"] == ["gogate.socket", "other"]
+
+
+async def test_a_socket_called_internal_is_the_internal_port(fake, tmp_path):
+    """Wherever it stands among the others: clients do not come in there, and probes do."""
+    ports = [_free_port(), _free_port()]
+    command = [
+        "systemd-socket-activate",
+        *(f"--listen=127.0.0.1:{port}" for port in ports),
+        "--fdname=internal:gogate.socket",
+        *(f"--setenv={name}={value}" for name, value in settings(fake).items()),
+        *PYTHON,
+        *("-m", "gogate_trio", "serve"),
+    ]
+    async with run_command(command, environment(), cwd=tmp_path) as gateway:
+        await gateway.lines_up_to(b"Listening on 127.0.0.1:%d" % ports[1])
+        async with open_client(ports[1], fake.token(1)):
+            answer = await call(ports[0], "GET", "overview", key=fake.key)
+            gateway.process.send_signal(signal.SIGTERM)
+            assert await gateway.ended() == 0
+
+    assert answer.json["node"]["connections"] == 1
+    assert gateway.event("serving")["port"] == ports[1]
+    assert gateway.event("serving")["sockets"] == ["gogate.socket"]
+    assert gateway.event("serving_internal")["port"] == ports[0]
 
 
 def _free_port():

@@ -35,7 +35,8 @@ async def test_the_api_does_what_its_document_says(fake, tmp_path):
     async with open_gateway(fake, tmp_path, INTERNAL_PORT="0") as gateway:
         port = (await gateway.logged("serving_internal"))["port"]
         url = f"http://127.0.0.1:{port}{PREFIX}openapi.json"
-        command = ("run", url, "--checks", "all", "--no-color")
+        # A node that drains answers nothing else for long.
+        command = ("run", url, "--checks", "all", "--no-color", "--exclude-operation-id", "drain")
         with trio.fail_after(6 * PATIENCE):
             ran = await trio.run_process(
                 [sys.executable, "-m", "schemathesis.cli", *command],
@@ -49,4 +50,4 @@ async def test_the_api_does_what_its_document_says(fake, tmp_path):
 
     assert ran.returncode == 0, said
     assert bugs == []
-    assert f"{len(OPERATIONS)} selected" in said, said
+    assert f"{len(OPERATIONS) - 1} selected" in said, said

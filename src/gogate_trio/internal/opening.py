@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import attrs
@@ -54,13 +57,25 @@ class Watched(Protocol):
         """What the internal API leads to."""
 
 
-async def open_internal(settings: Settings, node: Watched, supervisor: trio.Nursery) -> Internal:
+async def open_internal(
+    settings: Settings,
+    node: Watched,
+    supervisor: trio.Nursery,
+    *,
+    stop: trio.Event,
+    inherited: Sequence[socket.socket] = (),
+) -> Internal:
     """Serve the internal port, if it is on, until the supervisor ends.
 
-    Raises ``OperatorError`` when it is not free.
+    It is on when a setting says so or sockets for it were ``inherited``. ``stop`` is what drains
+    the node. Raises ``OperatorError`` when the port is not free.
     """
-    keys, port = ApiKeys(settings.internal_api_keys), settings.internal.port
-    if port is None:
+    keys, host, port = (
+        ApiKeys(settings.internal_api_keys),
+        settings.internal.host,
+        settings.internal.port,
+    )
+    if port is None and not inherited:
         return Internal(None, node.readiness, keys)
     supervisor.start_soon(watch_lag, node.dials.metrics.lag)
     pages = {
@@ -68,6 +83,8 @@ async def open_internal(settings: Settings, node: Watched, supervisor: trio.Nurs
         "/ready": node.readiness.page,
         "/metrics": Exposition(node.dials).page,
     }
-    api = Service(node.rooms, keys, with_document(OPERATIONS))
-    bound: int = await supervisor.start(serve_internal, settings.internal.host, port, pages, api)
+    rooms = attrs.evolve(node.rooms, stop=stop)
+    api = Service(rooms, keys, with_document(OPERATIONS))
+    serve = partial(serve_internal, host, port or 0, pages, api, inherited=inherited)
+    bound: int = await supervisor.start(serve)
     return Internal(bound, node.readiness, keys)

@@ -7,7 +7,8 @@ drain, so that its last words are true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import trio
@@ -25,7 +26,7 @@ from gogate_trio.protocol.handshake import (
 )
 from gogate_trio.server.farewell import see_off
 from gogate_trio.server.pages import Page, find, render
-from gogate_trio.server.sockets import open_listener
+from gogate_trio.server.sockets import Listener, open_listener
 from gogate_trio.server.wire import Wire
 
 _log = get_logger(__name__)
@@ -51,20 +52,24 @@ class Api(Protocol):
         """Answer one; ``body`` follows the head. May raise ``trio.BrokenResourceError``."""
 
 
-async def serve_internal(
+async def serve_internal(  # noqa: PLR0913 - where, what, and what it is handed
     host: str,
     port: int,
     pages: Pages,
     api: Api | None = None,
     *,
+    inherited: Sequence[socket.socket] = (),
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer for ever; ``started`` gets the port. Raises ``OperatorError`` when it is not free."""
-    listener = open_listener(host, port)
-    bound = listener.port
+    """Answer for ever; ``started`` gets the port. Raises ``OperatorError`` when it is not free.
+
+    Sockets that are ``inherited`` are listened on in place of one of our own.
+    """
+    listeners = [Listener(each, is_own=False) for each in inherited] or [open_listener(host, port)]
+    bound = listeners[0].port
     desk = Desk(pages, api)
     async with trio.open_nursery() as answering:
-        await answering.start(trio.serve_listeners, desk.welcome, [listener])
+        await answering.start(trio.serve_listeners, desk.welcome, listeners)
         _log.info("serving_internal", host=host, port=bound)
         task_status.started(bound)
 

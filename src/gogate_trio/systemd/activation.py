@@ -21,6 +21,9 @@ FIRST: Final = 3
 MOST: Final = 64
 """sockets. A gateway needs one or two; a number beyond this is no number of sockets."""
 
+INTERNAL: Final = "internal"
+"""the name (FileDescriptorName=) of a socket that is the internal port's"""
+
 UNNAMED: Final = "unknown"
 """what sd_listen_fds_with_names(3) calls a socket without a name"""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-from gogate_trio.systemd.activation import Inherited, inherit
+from gogate_trio.systemd.activation import INTERNAL, Inherited, inherit
 from gogate_trio.systemd.notify import Notifier
 
 STATUS_SECONDS: Final = 5.0
@@ -36,8 +36,10 @@ class Service:
         inherited: Sequence[Inherited] = (),
     ) -> None:
         """``watchdog``: seconds after which systemd takes silence for death; 0: it does not."""
-        self.inherited = inherited
-        """The sockets to listen on in place of one of our own, if any."""
+        self.inherited = tuple(each for each in inherited if each.name != INTERNAL)
+        """The sockets to welcome clients on in place of one of our own, if any."""
+        self.internal = tuple(each.socket for each in inherited if each.name == INTERNAL)
+        """Those of the internal port, in place of one of its own, if any."""
         self._notifier = notifier or Notifier()
         self._watchdog = watchdog
         self._is_ready = False

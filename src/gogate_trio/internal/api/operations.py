@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gogate_trio.internal.api import instructing, looking, overview, shapes, telling
+from gogate_trio.internal.api import draining, instructing, looking, overview, shapes, telling
 from gogate_trio.internal.api.overview_shapes import Overview
 from gogate_trio.internal.api.problems import (
     BACKEND_UNAVAILABLE,
@@ -66,6 +66,18 @@ OPERATIONS: Final = (
         " when somebody has joined or left.",
         perform=instructing.invalidate,
         answer=shapes.Accepted,
+        status=202,
+    ),
+    Operation(
+        name="drain",
+        method="POST",
+        path="/drain",
+        summary="End this node in good order",
+        about="As SIGTERM does: nobody is let in any more, calls under way are answered, clients"
+        " are hung up on one after the other, and the process ends with status 0. Asked again, it"
+        " says how far it is. What starts the process anew is its supervisor's affair.",
+        perform=draining.drain,
+        answer=shapes.Draining,
         status=202,
     ),
     Operation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import trio
 
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker
@@ -27,3 +28,5 @@ class Rooms:
     presence: Presence
     dials: Dials
     readiness: Readiness
+    stop: trio.Event = attrs.field(factory=trio.Event)
+    """Set, it drains this node."""

@@ -121,6 +121,15 @@ class Accepted(msgspec.Struct, frozen=True):
     accepted: Literal[True] = True
 
 
+class Draining(msgspec.Struct, frozen=True):
+    """The node drains."""
+
+    node: Annotated[str, Meta(description="Its name.")]
+    pid: Annotated[int, Meta(ge=1, description="Its process.")]
+    connections: Annotated[int, Meta(ge=0, description="Clients that are still here.")]
+    timeout: Annotated[float, Meta(ge=0, description="Seconds after which it ends in any case.")]
+
+
 class ConnectionShown(msgspec.Struct, frozen=True):
     """One connection."""
 
