@@ -76,6 +76,8 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--report", action="store_true", help="write RESULTS.md from the last runs")
     options = parser.parse_args()
+    if options.save and options.peers:
+        parser.error("--save puts whole rows into RESULTS.md: leave --peers out")
     options.runs = options.runs or (2 if options.quick else 5)
     for name in options.peers or []:
         if name not in PEERS:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,17 @@ def _unpack_gorilla(home: Path) -> None:
 
 def _pip(requirement: str, home: Path) -> None:
     quiet = ["--quiet", "--disable-pip-version-check", "--no-deps"]
-    _run([sys.executable, "-m", "pip", "install", *quiet, "--target", str(home), requirement])
+    target = ["--target", str(home), requirement]
+    _run([str(_python_with_pip()), "-m", "pip", "install", *quiet, *target])
+
+
+def _python_with_pip() -> Path:
+    """This interpreter, or one of the same kind: not every environment has pip in it."""
+    if find_spec("pip"):
+        return Path(sys.executable)
+    making = [sys.executable, "-m", "venv"]
+    home = _made("pip", digest([], sys.version), lambda home: _run([*making, str(home)]))
+    return home / "bin" / "python"
 
 
 def digest(sources: list[Path], *pins: str) -> str:
