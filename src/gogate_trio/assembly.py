@@ -112,7 +112,9 @@ def assemble(
     )
     dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence)
     readiness = Readiness(backend, supervisor)
-    nodes = SingleNode(partial(_count, metrics, directory), partial(_phase, readiness))
+    nodes = SingleNode(
+        partial(_count, metrics, directory), partial(_phase, readiness), settings.cluster.name
+    )
     messages = router.messages
     rooms = Rooms(house, broker, membership, publisher, messages, nodes, presence, dials, readiness)
     return Node(house, hub, keeper, presence, dials, readiness, rooms, succession)

@@ -27,8 +27,9 @@ PATIENCE = 15_000
 
 
 def pytest_addoption(parser):
-    """``--picture PATH`` draws the README's picture anew."""
+    """``--picture PATH`` and ``--console-picture PATH`` draw the documents' pictures anew."""
     parser.addoption("--picture", type=Path, help="where to write the picture of the chat page")
+    parser.addoption("--console-picture", type=Path, help="where to write that of the console")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 - ``opening``: puts it together.
 - ``port``: its HTTP server; ``intake``: what it reads.
 - ``api``: what the backend asks of the gateway, behind a key.
+- ``console``: the page that shows a node live.
 - ``readiness``: whether this node can do its work, and what is missing if not.
 - ``lag``: how late the event loop is.
 - ``dials``: where the numbers are read.

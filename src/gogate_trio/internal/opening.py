@@ -16,6 +16,8 @@ from gogate_trio.internal.api.openapi import with_document
 from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.internal.api.rooms import Rooms
 from gogate_trio.internal.api.service import Service
+from gogate_trio.internal.console import PATH as CONSOLE
+from gogate_trio.internal.console import console_page
 from gogate_trio.internal.dials import Dials
 from gogate_trio.internal.exposition import Exposition
 from gogate_trio.internal.lag import watch_lag
@@ -78,7 +80,9 @@ async def open_internal(
     if port is None and not inherited:
         return Internal(None, node.readiness, keys)
     supervisor.start_soon(watch_lag, node.dials.metrics.lag)
+    console = console_page()
     pages = {
+        CONSOLE: lambda: console,
         "/health": lambda: HEALTH,
         "/ready": node.readiness.page,
         "/metrics": Exposition(node.dials).page,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
@@ -91,7 +90,7 @@ class SingleNode:
     """Returns how many connections and users there are."""
     state: Callable[[], str]
     """Returns where in its life the node is."""
-    name: str = attrs.field(factory=socket.gethostname)
+    name: str
     _started: float = attrs.field(factory=time.time)
 
     @property

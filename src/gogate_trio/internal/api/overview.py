@@ -44,6 +44,7 @@ async def overview(rooms: Rooms, _asked: Asked) -> Overview:
     behind = (each for each in rooms.house.connections if each.outbox.is_waiting)
     return Overview(
         node=nodes[0],
+        time=datetime.now(UTC),
         at=trio.current_time(),
         parts={
             name: PartShown(part.ready, part.state)

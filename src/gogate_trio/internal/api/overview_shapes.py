@@ -77,6 +77,7 @@ class Overview(msgspec.Struct, frozen=True):
     """One node at one moment, with its latest connections and ends."""
 
     node: NodeShown
+    time: Annotated[datetime, Meta(description="Now, by the node's own clock.")]
     at: Annotated[float, Meta(description="Seconds of a clock that only counts up: for rates.")]
     parts: dict[str, PartShown]
     connections: Crowd
