@@ -1,4 +1,4 @@
-"""The command ``gogate``: serve, demo, check, config, drain, bench, version.
+"""The command ``gogate``: serve, demo, check, config, drain, top, bench, version.
 
 Every expected failure is one clear message on standard error and a status: 2 for settings
 and usage, 1 for everything else; never a traceback. Each command imports what it needs
@@ -236,6 +236,21 @@ def drain(
     from gogate_trio.remote import Remote
 
     depart(Remote(Settings.load(os.environ, DOTENV), port=port), wait=wait)
+
+
+@app.command
+def top(*, once: Annotated[bool, Parameter(negative="")] = False, port: Port = None) -> None:
+    """Show a running gateway live: connections, rates, latencies, who is behind, who has left.
+
+    Args:
+        once: Draw one frame and end.
+        port: Its internal port; INTERNAL_PORT unless given.
+    """
+    from gogate_trio.config import Settings
+    from gogate_trio.remote import Remote
+    from gogate_trio.top.loop import watch
+
+    watch(Remote(Settings.load(os.environ, DOTENV), port=port), once=once)
 
 
 @app.command
