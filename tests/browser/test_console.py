@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from fixtures.busyhouse import HOSTILE, busy_house
 
-DESKTOP = {"viewport": {"width": 1440, "height": 1000}}
+DESKTOP = {"viewport": {"width": 1440, "height": 930}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "color_scheme": "dark"}
 SMALLEST, LARGEST = 40_000, 600_000
 """bytes of the picture: less is an empty page"""

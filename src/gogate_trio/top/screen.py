@@ -56,7 +56,7 @@ def _numbers(past: Past) -> Panel:
     cpu = past.cpu()
 
     def latency(name: str) -> str:
-        found = (seconds_text(past.percentile(name, share)) for share in (0.5, 0.95, 0.99))
+        found = (seconds_text(past.percentile(name, share)) for share in (0.5, 0.99))
         return " / ".join(found)
 
     cells = [
@@ -78,9 +78,9 @@ def _numbers(past: Past) -> Panel:
         ("CPU", "-" if cpu is None else f"{cpu:.0%} of a core"),
         ("memory", bytes_text(look.process.memory_bytes)),
         ("shed / bugs", f"{totals['shed']:,} / {totals['bugs']:,}"),
-        ("delivery p50/95/99", latency("delivery")),
-        ("backend p50/95/99", latency("backend")),
-        ("loop lag p50/95/99", latency("loop_lag")),
+        ("delivery p50 / p99", latency("delivery")),
+        ("backend p50 / p99", latency("backend")),
+        ("loop lag p50 / p99", latency("loop_lag")),
     ]
     grid = Table.grid(padding=(0, 2), expand=True)
     for _ in range(3):
