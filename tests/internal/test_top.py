@@ -236,6 +236,8 @@ def test_a_gateway_that_goes_away_is_said_to_be_away(monkeypatch):
     monkeypatch.setattr(loop, "PERIOD", 0.0)
     monkeypatch.setattr(loop, "draw", lambda _past, **how: drawn.append(how.get("note")) or "")
     settings = Settings.load({"INTERNAL_API_KEY": KEY, "INTERNAL_PORT": "9"}, None)
-    loop.watch(Remote(settings), once=False, console=Console(file=io.StringIO(), force_terminal=True))
+    loop.watch(
+        Remote(settings), once=False, console=Console(file=io.StringIO(), force_terminal=True)
+    )
 
     assert drawn == [None, "", "does not answer"]
