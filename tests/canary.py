@@ -28,7 +28,7 @@ from structlog.testing import LogCapture
 from fakes import secrets
 from fakes.clients import Client
 from gogate_trio.log.journal import Journal
-from gogate_trio.log.printing import Lines
+from gogate_trio.log.writing import Lines
 from gogate_trio.server.connection import Connection
 from gogate_trio.server.tlswire import TlsWire
 from gogate_trio.server.wire import Wire

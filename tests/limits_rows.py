@@ -344,6 +344,8 @@ INSIDE: Final = {
     "LOG_DEBUG_LINES": "log/test_flood.py::test_debug_has_more_room",
     "LOG_SUMMARY_SECONDS": "log/test_flood.py::test_summaries_come_by_themselves_and_at_the_end",
     "LOG_KINDS": "log/test_flood.py::test_the_kinds_that_are_remembered_are_few",
+    "LOG_WRITE_SECONDS": "log/test_writing.py::test_a_reader_that_stops_costs_lines_and_no_time",
+    "LOG_PATIENCE_SECONDS": "log/test_writing.py::test_a_slow_reader_is_waited_for_now_and_then",
     "JOURNAL_BYTES": "log/test_journal.py::test_an_entry_is_bounded",
     "TRACE_SPANS": "tracing/test_traces.py::test_no_more_spans_wait_than_there_is_room_for",
     "TRACE_BATCH": "tracing/test_traces.py::test_no_more_spans_wait_than_there_is_room_for",

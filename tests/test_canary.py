@@ -27,7 +27,7 @@ from fakes.clients import Client
 from fakes.secrets import KEY
 from gogate_trio.errors import OperatorError
 from gogate_trio.log.journal import Journal
-from gogate_trio.log.printing import Lines
+from gogate_trio.log.writing import Lines
 from gogate_trio.config import LogSettings
 from gogate_trio.server.connection import Connection
 from gogate_trio.server.wire import Wire

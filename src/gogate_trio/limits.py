@@ -370,5 +370,13 @@ LOG_SUMMARY_SECONDS: Final = 10.0
 LOG_KINDS: Final = 512
 """kinds of lines that are told apart. Ours are about 60; libraries bring theirs."""
 
+LOG_WRITE_SECONDS: Final = 0.2
+"""seconds that a line waits for a reader of standard error that has stopped reading; then it is
+lost, and those behind it are lost at once until there is room again."""
+
+LOG_PATIENCE_SECONDS: Final = 10.0
+"""seconds in which all such waits together take no longer than one: a slow reader costs a fiftieth
+of the time at most."""
+
 JOURNAL_BYTES: Final = 128 * 1024
 """bytes of one entry in systemd's journal. The kernel takes datagrams up to 208 KiB unasked."""

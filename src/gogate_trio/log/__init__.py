@@ -9,6 +9,7 @@ And nobody can fill the disk: so many lines of a kind, the rest is summed up.
 - ``fields``: what every event says by itself: the node, the connection, the trace.
 - ``flood``: so many lines of a kind.
 - ``printing``: an event as a line, for people or as JSON.
+- ``writing``: a line to standard error, without waiting for a reader.
 - ``journal``: an event as an entry of systemd's journal.
 """
 

@@ -18,7 +18,8 @@ from gogate_trio.errors import OperatorError
 from gogate_trio.log.fields import whereabouts
 from gogate_trio.log.flood import GUARD
 from gogate_trio.log.journal import SOCKET, Journal, journal_entries, leads_to_journal
-from gogate_trio.log.printing import Lines, json_lines, pretty_lines
+from gogate_trio.log.printing import json_lines, pretty_lines
+from gogate_trio.log.writing import Lines
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 import structlog
-
-from gogate_trio.log.counts import COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,22 +16,6 @@ VALUE_CHARACTERS: Final = 2000
 
 TRACEBACK_CHARACTERS: Final = 20_000
 """characters of one traceback: about 200 frames; the middle is what is cut."""
-
-
-class Lines:
-    """Writes finished lines. A line that cannot be written is lost; the gateway goes on."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, line: str) -> None:
-        """Write in one piece, so that lines of two threads do not mix."""
-        try:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            # Nobody reads any more, or the stream is closed.
-            COUNTS.lost += 1
 
 
 def json_lines() -> list[Processor]:
