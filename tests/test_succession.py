@@ -9,7 +9,15 @@ import structlog
 import trio
 
 from gogate_trio import succession
-from gogate_trio.config import BackendSettings, ResumeSettings, Secret, Settings, StateSettings
+from gogate_trio.config import (
+    BackendSettings,
+    ClusterSettings,
+    ResumeSettings,
+    Secret,
+    Settings,
+    StateSettings,
+)
+from gogate_trio.config.redis import RedisAddress
 from gogate_trio.limits import STATE_SECONDS
 from gogate_trio.state.history import Entry, History, Window
 from gogate_trio.state.sessions import Sessions
@@ -31,12 +39,13 @@ def logged(monkeypatch):
 def process(tmp_path):
     """Make a process that uses the directory; by the wall's clock it is that late."""
 
-    def make(*, wall=1000.0, url=URL, window=300.0, folder=tmp_path):
+    def make(*, wall=1000.0, url=URL, window=300.0, folder=tmp_path, redis=None):
         history = History(f"epoch-{wall}", Window(window, 100, 1000))
         settings = Settings(
             backend=BackendSettings(url=url, internal_api_key=Secret("key")),
             resume=ResumeSettings(window=window),
             state=StateSettings(folder=str(folder) if folder else ""),
+            cluster=ClusterSettings(redis=redis),
         )
         heads = []
         made = Succession(
@@ -174,9 +183,13 @@ async def test_a_place_that_is_none_is_said_and_survived(process, logged, tmp_pa
     assert {event for event, _ in reasons(logged)} == {"state_ignored", "state_not_kept"}
 
 
-@pytest.mark.parametrize("how", [{"folder": None}, {"window": 0.0}])
+@pytest.mark.parametrize(
+    "how",
+    [{"folder": None}, {"window": 0.0}, {"redis": RedisAddress(hosts=(("redis.example", 6379),))}],
+    ids=["no place", "no window", "other nodes"],
+)
 async def test_where_nothing_is_kept_nothing_is_left(process, logged, tmp_path, how):
-    """Off is off: no texts on a disk."""
+    """Off is off: no texts on a disk. Nor where other nodes know what was missed."""
     await live(process, **how)
 
     assert not (tmp_path / "state").exists()

@@ -182,7 +182,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             patience = house.settings.drain.timeout
             await service.stopping(patience)
             connections.cancel_scope.deadline = trio.current_time() + patience
-            is_told = await drain(house, node.hub, alone=True)
+            is_told = await drain(house, node.hub)
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()

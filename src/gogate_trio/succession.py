@@ -44,7 +44,8 @@ class Succession:
         wall: Callable[[], float] = time.time,
     ) -> None:
         """``go_on`` is told the offset of the newest event that was inherited."""
-        folder = settings.state.folder
+        # One of several nodes goes on from what they share.
+        folder = "" if settings.cluster.redis else settings.state.folder
         self._file = StateFile(Path(folder)) if folder else None
         self._history = history
         self._sessions = sessions

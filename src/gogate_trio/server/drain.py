@@ -30,16 +30,18 @@ _PER_TURN: Final = 256
 """clients told between two checkpoints: about 2 ms"""
 
 
-async def drain(house: House, hub: Hub, *, alone: bool, draw: Draw = random.uniform) -> bool:
+async def drain(house: House, hub: Hub, *, draw: Draw = random.uniform) -> bool:
     """Answer everybody and hang up on them; whether everything that was asked has been told.
 
     Returns when the last has been hung up on; their goodbyes may take a little longer. Takes
-    less than DRAIN_TIMEOUT. ``alone``: there is no other node to go to in the meantime.
+    less than DRAIN_TIMEOUT.
     """
     settings = house.settings.drain
     ends_at = trio.current_time() + settings.timeout
     is_told = await _answer_all(house, hub, within=settings.timeout * _SHARE)
     over = min(spread(settings, len(house.connections)), (ends_at - trio.current_time()) * _SHARE)
+    # With Redis there are other nodes to go to in the meantime.
+    alone = house.settings.cluster.redis is None
     await send_away(house.connections, over=over, alone=alone, draw=draw)
     return is_told
 
