@@ -108,12 +108,12 @@ def test_lines_of_two_threads_do_not_mix():
     reader, stream = pipe()
     lines = Lines(stream)
     read = []
-    threads = [
-        threading.Thread(
-            target=lambda letter=letter: [lines.write(letter * 9000) for _ in range(50)]
-        )
-        for letter in "ab"
-    ]
+
+    def write(letter):
+        for _ in range(10):
+            lines.write(letter * 9000)
+
+    threads = [threading.Thread(target=write, args=[letter]) for letter in "ab"]
 
     def listen():
         while part := os.read(reader, 65536):
