@@ -54,8 +54,8 @@ SHORT_HEAD, MAX_SHORT, EXTENDED = 2, 125, {126: 2, 127: 8}
 ABNORMAL: Final = 1006
 """The close code of an end without a close frame."""
 
-TOO_BIG: Final = 1009
-"""The close code we give up with on a message without end."""
+MALFORMED, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
+"""The close codes we give up with on what no server may send."""
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
@@ -100,8 +100,13 @@ class Client:
             data = self._early or await self._stream.receive_some(CHUNK)
             self._early = b""
             return self._take(self._rest + data) if data else None
-        except (trio.BrokenResourceError, ProtocolError, UnicodeError):
-            return None
+        except trio.BrokenResourceError:
+            pass
+        except UnicodeError:
+            self.close_code = NOT_UTF8
+        except ProtocolError:
+            self.close_code = MALFORMED if self.close_code == ABNORMAL else self.close_code
+        return None
 
     def _take(self, data: bytes) -> list[str] | None:
         """Whole frames. Ordinary texts are read here: wsproto was the largest part of our CPU."""
