@@ -200,7 +200,7 @@ class Liar:
 )
 async def test_a_lie_is_noticed_and_named(monkeypatch, fault, wrong):
     """Four messages to one listener; pings are answered and split messages understood."""
-    monkeypatch.setattr("gogate_trio.bench.traffic.STALL_SECONDS", 0.2)
+    monkeypatch.setattr("gogate_trio.bench.traffic.STALL_SECONDS", 1.0)
     liar = Liar(fault)
     async with trio.open_nursery() as nursery:
         serve = await nursery.start(trio.serve_tcp, liar.serve, 0)
