@@ -90,6 +90,23 @@ async def talk(ws, event, **data):
     return json.loads(await ws.get_message())
 
 
+async def test_the_printed_console_opens_with_the_printed_key(demo):
+    """A newcomer sees the console, too, on any free port; off is off."""
+    _, welcome = await demo("--port", "0")
+    (url,) = re.findall(r"^ +Console +(\S+)$", welcome, re.MULTILINE)
+    (key,) = re.findall(r"^ +Its key: (\S+)$", welcome, re.MULTILINE)
+    _, without = await demo("--port", "0", INTERNAL_PORT="off")
+
+    with trio.fail_after(END):
+        async with httpx.AsyncClient(base_url=url.removesuffix("/console")) as http:
+            page = await http.get("/console")
+            seen = await http.get("/api/internal/v1/overview", headers={"X-Internal-API-Key": key})
+
+    assert "<title>GoGate console</title>" in page.text
+    assert seen.json()["parts"]["backend"]["ready"]
+    assert "Console" not in without
+
+
 async def test_the_printed_dialogue_works_word_for_word(demo):
     """What the welcome prints can be pasted: auth is answered as in the guide, then one chats."""
     _, welcome = await demo("--port", "0")

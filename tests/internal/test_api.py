@@ -12,6 +12,7 @@ from fakes.logged import configured, events, restored
 from fakes.node import within
 from fakes.secrets import KEY, KEYS
 from fakes.watched import open_watched, small_backend
+from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.config import InternalSettings, MembershipSettings, Secret
 from gogate_trio.internal.api import service
 from gogate_trio.internal.api.operations import OPERATIONS
@@ -135,6 +136,30 @@ async def test_a_chat_the_backend_does_not_name_is_not_published_to(fake, node):
     assert (away.status, away.json["code"]) == (503, "BACKEND_UNAVAILABLE")
     assert away.headers["retry-after"] == "1"
     assert node.metrics.publications == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "trace"),
+    [
+        (f"00-{'1' * 32}-{'2' * 16}-01", f"00-{'1' * 32}-{'2' * 16}-01"),
+        (f"00-{'1' * 32}-{'2' * 16}-00", None),
+        (f"00-{'0' * 32}-{'2' * 16}-01", None),
+        ("anything", None),
+    ],
+)
+async def test_the_trace_of_the_caller_goes_on(node, monkeypatch, header, trace):
+    """Where it is kept; what is no trace is passed over and refused by nobody."""
+    published, publish_it = [], MemoryBroker.publish
+
+    async def note(broker, publication):
+        published.append(publication.trace)
+        return await publish_it(broker, publication)
+
+    monkeypatch.setattr(MemoryBroker, "publish", note)
+    answer = await publish(node, {**UPDATED, "users": [3]}, traceparent=header)
+
+    assert answer.status == 200
+    assert published == [trace]
 
 
 # ── instructions ─────────────────────────────────────────────────────────────

@@ -18,12 +18,13 @@ import attrs
 import trio
 
 from gogate_trio import app, log
-from gogate_trio.config import Settings
+from gogate_trio.config import Settings, Source
 from gogate_trio.demo import assets, directory
 from gogate_trio.demo.backend import serve
 from gogate_trio.demo.store import open_store
 from gogate_trio.demo.tokens import Tokens
 from gogate_trio.ids import UserId
+from gogate_trio.internal.console import PATH as CONSOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,11 @@ def load_settings(environ: Mapping[str, str], *, dotenv: Path | None, port: int 
     }
     if port is not None:
         own["PORT"] = str(port)
-    return Settings.load({**environ, **own}, dotenv)
+    settings = Settings.load({**environ, **own}, dotenv)
+    if settings.sources["INTERNAL_PORT"] is not Source.DEFAULT:
+        return settings
+    # Any free port: a newcomer shall see the console, too.
+    return attrs.evolve(settings, internal=attrs.evolve(settings.internal, port=0))
 
 
 async def run_demo(
@@ -102,13 +107,25 @@ async def run_demo(
             # The gateway takes it for "reload"; a demo ends with the terminal it began in.
             signal.signal(signal.SIGHUP, hangup)
             origins.update(f"http://{host}:{serving.port}" for host in (LOOPBACK, "localhost"))
-            sys.stdout.write(await _welcome(store, serving.port, url))
+            sys.stdout.write(await _welcome(store, serving.port, url, _console(settings, serving)))
             sys.stdout.flush()
             task_status.started(serving.port)
         backend.cancel_scope.cancel()
 
 
-async def _welcome(store: Store, port: int, backend_url: str) -> str:
+def _console(settings: Settings, serving: app.Serving) -> list[str]:
+    """Where the console is, and the key it wants; nothing where the internal port is off."""
+    if serving.internal_port is None:
+        return []
+    host = settings.internal.host or LOOPBACK
+    host = f"[{host}]" if ":" in host else host
+    return [
+        f"  Console     http://{host}:{serving.internal_port}{CONSOLE}",
+        f"              Its key: {settings.internal_api_keys[0].reveal()}",
+    ]
+
+
+async def _welcome(store: Store, port: int, backend_url: str, console: list[str]) -> str:
     """What the operator sees: where the page is, and the guide's dialogue with a real token."""
     tokens = Tokens(store.token_secret)
     people = [await store.run(directory.person, user_id) for user_id in PRESENTED]
@@ -120,6 +137,7 @@ async def _welcome(store: Store, port: int, backend_url: str) -> str:
         "              Open it twice, be two people.",
         f"  WebSocket   ws://{LOOPBACK}:{port}/ws",
         f"  Backend     {backend_url}",
+        *console,
         "",
         *(f"  Token of {name}, good for an hour:\n  {token}\n" for name, token in ready),
         "  The guide's dialogue:",

@@ -40,6 +40,8 @@ class Asked:
     body: bytes = attrs.field(default=b"", repr=False)
     key: str | None = attrs.field(default=None, repr=False)
     """The ``Idempotency-Key``."""
+    trace: str | None = None
+    """The caller's ``traceparent``, if its trace is kept."""
 
     def read_body(self, shape: type[S]) -> S:
         """Return the body. Raises ``Refused``."""

@@ -41,7 +41,11 @@ from gogate_trio.server.pages import Page
 _log = get_logger(__name__)
 
 _KEY: Final = re.compile(rf"[!-~]{{1,{IDEMPOTENCY_KEY_CHARACTERS}}}")
+_PRIVATE: Final = (("Cache-Control", "no-store"),)
 _PHRASES: Final = {200: "OK", 202: "Accepted"}
+_KEPT_TRACE: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01")
+"""A ``traceparent`` (W3C) whose sampled flag is set."""
+
 OTHER: Final = "other"
 """The operation of a request that names none, in the metrics."""
 
@@ -100,12 +104,13 @@ class Service:
     async def _perform(self, head: Head, body: Body, found: Found) -> Page:
         operation = found.operation
         query = head.target.partition(b"?")[2]
-        asked = Asked(found.ids, query, await _read_body(head, body, operation), _key_of(head))
+        data = await _read_body(head, body, operation)
+        asked = Asked(found.ids, query, data, _key_of(head), _trace_of(head))
         asked.read_query(operation.query or Nothing)
         with trio.move_on_after(API_SECONDS):
             answer = await operation.perform(self.rooms, asked)
             phrase = _PHRASES[operation.status]
-            return Page(JSON, msgspec.json.encode(answer), (), operation.status, phrase)
+            return Page(JSON, msgspec.json.encode(answer), _PRIVATE, operation.status, phrase)
         return TOO_SLOW.page()
 
 
@@ -142,3 +147,11 @@ def _key_of(head: Head) -> str | None:
             expected=f"1 to {IDEMPOTENCY_KEY_CHARACTERS} visible ASCII characters",
         )
     return values[0]
+
+
+def _trace_of(head: Head) -> str | None:
+    """Return the trace the caller is in, if it is kept; what is no traceparent is passed over."""
+    values = head.values(b"traceparent")
+    if len(values) != 1 or not _KEPT_TRACE.fullmatch(values[0]):
+        return None
+    return values[0].decode("ascii")

@@ -43,6 +43,7 @@ async def publish(rooms: Rooms, asked: Asked) -> Published:
         except_user=None if wish.except_user is msgspec.UNSET else wish.except_user,
         chat_id=chat_id,
         key=asked.key and f"api:{asked.key}",
+        trace=asked.trace,
     )
     if wish.ephemeral:
         rooms.broker.publish_ephemeral(publication)
