@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from gogate_trio import succession
+from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.config import (
     BackendSettings,
     ClusterSettings,
@@ -18,9 +19,12 @@ from gogate_trio.config import (
     StateSettings,
 )
 from gogate_trio.config.redis import RedisAddress
-from gogate_trio.limits import STATE_SECONDS
+from gogate_trio.limits import ONCE_SECONDS, STATE_SECONDS
+from gogate_trio.metrics import Metrics
 from gogate_trio.state.history import Entry, History, Window
+from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.sessions import Sessions
+from gogate_trio.state.snapshot import Estate
 from gogate_trio.statefile import StateFile
 from gogate_trio.succession import Succession
 
@@ -47,11 +51,9 @@ def process(tmp_path):
             state=StateSettings(folder=str(folder) if folder else ""),
             cluster=ClusterSettings(redis=redis),
         )
-        heads = []
-        made = Succession(
-            history, Sessions(window), settings, go_on=heads.append, wall=lambda: wall
-        )
-        return made, history, heads
+        broker = MemoryBroker(None, None, Metrics())
+        estate = Estate(history, Sessions(window), KnownMessages())
+        return Succession(estate, broker, settings, wall=lambda: wall), history, broker
 
     return make
 
@@ -73,13 +75,28 @@ async def live(process, **how):
 async def test_the_next_process_goes_on(process, logged):
     """Same epoch, same head, and what is published then is numbered behind it."""
     old = await live(process)
-    made, history, heads = process(wall=1299.0)
+    made, history, broker = process(wall=1299.0)
     await made.inherit()
 
     assert history.position == old.position
-    assert heads == [1]
+    assert broker._offset == 1
     assert [entry.text for entry in history.after(0)] == [b"hello"]
     assert reasons(logged) == [("state_kept", None), ("state_restored", None)]
+
+
+async def test_a_key_of_before_publishes_nothing_again(process):
+    """For as long as it would have without the restart."""
+    made, _, broker = process()
+    await made.inherit()
+    broker.once.note("key", trio.current_time())
+    await made.leave()
+    made, _, broker = process(wall=1100.0)
+    await made.inherit()
+    now = trio.current_time()
+
+    assert broker.once.is_known("key", now)
+    assert broker.once.is_known("key", now + ONCE_SECONDS - 110)
+    assert not broker.once.is_known("key", now + ONCE_SECONDS - 90)
 
 
 async def test_a_crash_later_does_not_bring_it_back(process):
@@ -87,10 +104,10 @@ async def test_a_crash_later_does_not_bring_it_back(process):
     await live(process)
     crashed, _, _ = process()
     await crashed.inherit()
-    made, history, heads = process()
+    made, history, broker = process()
     await made.inherit()
 
-    assert (len(history), heads) == (0, [])
+    assert (len(history), broker._offset) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -104,10 +121,10 @@ async def test_a_crash_later_does_not_bring_it_back(process):
 async def test_what_cannot_be_trusted_is_ignored(process, logged, how, reason):
     """Older than the window, of the future, or about other people's chats."""
     await live(process)
-    made, history, heads = process(**how)
+    made, history, broker = process(**how)
     await made.inherit()
 
-    assert (len(history), heads) == (0, [])
+    assert (len(history), broker._offset) == (0, 0)
     assert reasons(logged)[1:] == [("state_ignored", reason)]
 
 
@@ -120,9 +137,9 @@ async def test_who_was_followed_leaves_nothing(process, logged):
 
     await first.leave()
 
-    third, _, heads = process()
+    third, history, _ = process()
     await third.inherit()
-    assert heads == []
+    assert len(history) == 0
     assert reasons(logged) == [("state_not_kept", "another process came after this one")]
 
 

@@ -34,8 +34,10 @@ from gogate_trio.server.house import House
 from gogate_trio.state.admission import Admission
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import History, Window, new_epoch
+from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.ratelimit import Rate
 from gogate_trio.state.sessions import Sessions
+from gogate_trio.state.snapshot import Estate
 from gogate_trio.state.throttle import Throttle
 from gogate_trio.succession import Succession
 from gogate_trio.tracing.spans import Tracer
@@ -92,10 +94,11 @@ def assemble(
     connections = set[Connection]()
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
     broker = MemoryBroker(hub, control.obey, metrics)
-    succession = Succession(history, sessions, settings, go_on=broker.go_on_from)
+    messages = KnownMessages()
+    succession = Succession(Estate(history, sessions, messages), broker, settings)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
-    router = Router(backend, publisher, typists, keeper, throttle, metrics, tracer)
+    router = Router(backend, publisher, typists, keeper, throttle, metrics, tracer, messages)
     house = House(
         settings,
         router.handle,
@@ -115,7 +118,6 @@ def assemble(
     nodes = SingleNode(
         partial(_count, metrics, directory), partial(_phase, readiness), settings.cluster.name
     )
-    messages = router.messages
     rooms = Rooms(house, broker, membership, publisher, messages, nodes, presence, dials, readiness)
     return Node(house, hub, keeper, presence, dials, readiness, rooms, succession)
 

@@ -14,16 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import attrs
 import msgspec
 import trio
 
-from gogate_trio.caller import Joined, Outcome
+from gogate_trio.broker.memory import MemoryBroker
+from gogate_trio.caller import Joined
 from gogate_trio.config import Settings
 from gogate_trio.limits import STATE_BYTES, STATE_SECONDS
 from gogate_trio.log import get_logger
-from gogate_trio.state.history import History
-from gogate_trio.state.sessions import Sessions
-from gogate_trio.state.snapshot import Imprint, Snapshot, restore, take
+from gogate_trio.state.snapshot import Estate, Imprint, Snapshot, restore, take
 from gogate_trio.statefile import StateFile, UnusableError
 
 _log = get_logger(__name__)
@@ -36,22 +36,20 @@ class Succession:
 
     def __init__(
         self,
-        history: History,
-        sessions: Sessions[Outcome, Joined],
+        estate: Estate[Joined],
+        broker: MemoryBroker,
         settings: Settings,
         *,
-        go_on: Callable[[int], None],
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """``go_on`` is told the offset of the newest event that was inherited."""
+        """Take what is to be left, and who numbers what is published."""
         # One of several nodes goes on from what they share.
         folder = "" if settings.cluster.redis else settings.state.folder
         self._file = StateFile(Path(folder)) if folder else None
-        self._history = history
-        self._sessions = sessions
+        self._estate = estate
+        self._broker = broker
         self._window = settings.resume.window
         self._backend = settings.backend.url
-        self._go_on = go_on
         self._wall = wall
         self._name = secrets.token_hex(8)
 
@@ -72,8 +70,10 @@ class Succession:
             _log.warning("state_ignored", reason=doubt)
             return
         now, wall = trio.current_time(), self._wall()
-        restore(snapshot, self._history, self._sessions, now=now, wall=wall)
-        self._go_on(snapshot.head)
+        restore(snapshot, self._estate, now=now, wall=wall)
+        ago = wall - snapshot.imprint.written_at
+        self._broker.go_on_from(snapshot.head)
+        self._broker.once.restore(((key, left - ago) for key, left in snapshot.keys), now)
         _log.info("state_restored", events=len(snapshot.entries), sessions=len(snapshot.sessions))
 
     async def leave(self) -> None:
@@ -82,7 +82,9 @@ class Succession:
         if file is None or not self._window:
             return
         imprint = Imprint(self._name, self._backend, self._wall())
-        snapshot = take(self._history, self._sessions, imprint, now=trio.current_time())
+        now = trio.current_time()
+        keys = tuple(self._broker.once.left(now))
+        snapshot = attrs.evolve(take(self._estate, imprint, now=now), keys=keys)
         data = msgspec.msgpack.encode(snapshot)
         if len(data) > STATE_BYTES:
             _log.warning("state_not_kept", reason="too big")

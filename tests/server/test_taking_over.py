@@ -73,6 +73,22 @@ async def test_a_command_of_before_is_not_done_again(fake, tmp_path):
     assert len(fake.messages) == stored
 
 
+async def test_a_reaction_to_a_message_of_before_reaches_its_chat(fake, tmp_path):
+    """Which chat it is in was left as well."""
+    _, _, answer = await first_life(fake, tmp_path)
+
+    async with (
+        node_in(fake, tmp_path) as node,
+        open_client(node.port, fake.token(1)) as john,
+        open_client(node.port, fake.token(2)) as jane,
+    ):
+        with within():
+            message_id = answer["data"]["message_id"]
+            await john.say("add_reaction", message_id=message_id, emoji="+1")
+
+            assert (await jane.event("new_reaction"))["message_id"] == message_id
+
+
 async def test_it_lies_on_the_disk_privately_and_without_a_token(fake, tmp_path):
     """What is needed to go on, and nothing that opens a door."""
     await first_life(fake, tmp_path)

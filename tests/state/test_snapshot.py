@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from gogate_trio.protocol.events import Ack, Stored
 from gogate_trio.protocol.refusals import SEND_FAILED
 from gogate_trio.state.history import Entry, History, Position, Window
+from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.sessions import Claim, Sessions
-from gogate_trio.state.snapshot import Imprint, Snapshot, restore, take
+from gogate_trio.state.snapshot import Estate, Imprint, Snapshot, restore, take
 
 WINDOW = Window(100.0, 8, 1000)
 OUTCOMES = [Ack(), Stored(7, 1), SEND_FAILED.because("backend error: no")]
@@ -33,14 +34,17 @@ def remembered(steps):
     return history, now
 
 
-def inherited(history, sessions, now, *, away, later=1000.0):
+def inherited(history, sessions, now, *, away, messages=(), later=1000.0):
     """The rooms of a process that starts so many seconds after; its clock began elsewhere."""
-    snapshot = take(history, sessions, Imprint("me", "backend", 5000.0), now=now)
+    estate = Estate(history, sessions, KnownMessages())
+    for message_id, chat_id in messages:
+        estate.messages.learn(message_id, chat_id)
+    snapshot = take(estate, Imprint("me", "backend", 5000.0), now=now)
     snapshot = msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot), type=Snapshot)
     assert snapshot.is_sound
-    new, others = History("another", WINDOW), Sessions(100.0)
-    restore(snapshot, new, others, now=later, wall=5000.0 + away)
-    return new, others
+    new = Estate(History("another", WINDOW), Sessions(100.0), KnownMessages())
+    restore(snapshot, new, now=later, wall=5000.0 + away)
+    return new
 
 
 def missed(history, offset, now):
@@ -56,7 +60,7 @@ def missed(history, offset, now):
 def test_every_position_counts_as_if_nothing_had_happened(steps, away):
     """The successor tells the same, from everywhere, or tells to fetch where this one would."""
     old, now = remembered(steps)
-    new, _ = inherited(old, Sessions(100.0), now, away=away)
+    new = inherited(old, Sessions(100.0), now, away=away).history
 
     for offset in range(old.head + 2):
         assert missed(new, offset, 1000.0) == missed(old, offset, now + away)
@@ -73,7 +77,7 @@ def test_sessions_go_on_and_a_command_is_done_once():
     listened_to = Position("epoch", 9)
     sessions.leave(session, told_to=4, listened_to=listened_to, now=20.0)
 
-    _, others = inherited(*remembered([])[:1], sessions, 25.0, away=30.0)
+    others = inherited(*remembered([])[:1], sessions, 25.0, away=30.0).sessions
     revived = others.resume(session.session_id, 1, now=1000.0)
 
     assert revived is not None
@@ -91,10 +95,18 @@ def test_a_session_of_somebody_else_stays_theirs():
     session = sessions.open(1, now=0.0)
     sessions.leave(session, told_to=0, listened_to=None, now=0.0)
 
-    _, others = inherited(History("epoch", WINDOW), sessions, 0.0, away=0.0)
+    others = inherited(History("epoch", WINDOW), sessions, 0.0, away=0.0).sessions
 
     assert others.resume(session.session_id, 2, now=1000.0) is None
     assert others.is_known(session.session_id)
+
+
+def test_the_chats_of_messages_are_still_known():
+    """In the same order, so that the oldest goes first there too."""
+    known = [(3, 1), (1, 2), (2, 1)]
+    messages = inherited(History("e", WINDOW), Sessions(1.0), 0.0, away=9.0, messages=known)
+
+    assert list(messages.messages.all()) == known
 
 
 @pytest.mark.parametrize(
@@ -104,7 +116,8 @@ def test_a_session_of_somebody_else_stays_theirs():
 def test_what_no_window_can_be_is_not_sound(damage):
     """Nobody goes on from nonsense."""
     history, _ = remembered([(1, 1.0, frozenset({1})), (2, 1.0, frozenset({2}))])
-    snapshot = take(history, Sessions(100.0), Imprint("me", "backend", 0.0), now=2.0)
+    estate = Estate(history, Sessions(100.0), KnownMessages())
+    snapshot = take(estate, Imprint("me", "backend", 0.0), now=2.0)
     assert snapshot.is_sound
     if damage.get("entries") == "reversed":
         damage = {"entries": snapshot.entries[::-1]}

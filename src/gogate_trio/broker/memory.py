@@ -17,7 +17,8 @@ class MemoryBroker:
         self._receiver = receiver
         self._obey = obey
         self._metrics = metrics
-        self._once = Once()
+        self.once = Once()
+        """The keys that were published lately."""
         self._offset = 0
 
     def go_on_from(self, offset: int) -> None:
@@ -30,16 +31,16 @@ class MemoryBroker:
         Cancelled, it was not published, and its key is free.
         """
         now = trio.current_time()
-        if self._once.is_known(publication.key, now):
+        if self.once.is_known(publication.key, now):
             return False
-        self._once.note(publication.key, now)
+        self.once.note(publication.key, now)
         self._metrics.publications += 1
         self._offset += 1
         publication.offset = self._offset
         try:
             await self._receiver.accept(publication)
         except BaseException:
-            self._once.forget(publication.key)
+            self.once.forget(publication.key)
             raise
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 
 from gogate_trio.limits import ONCE_KEYS, ONCE_SECONDS
 
@@ -25,6 +26,16 @@ class Once:
         """Undo ``note``: what was to be published was not."""
         if key is not None:
             self._until.pop(key, None)
+
+    def left(self, now: float) -> Iterator[tuple[str, float]]:
+        """Yield each key and for how many seconds it is remembered still, the oldest first."""
+        for key, until in self._until.items():
+            if until > now:
+                yield key, until - now
+
+    def restore(self, keys: Iterable[tuple[str, float]], now: float) -> None:
+        """Remember the keys of another process for so many seconds, the oldest first."""
+        self._until.update((key, now + left) for key, left in keys if left > 0)
 
     def note(self, key: str | None, now: float) -> None:
         """Remember a key; the oldest goes when there are too many."""

@@ -7,7 +7,7 @@ message that passes is remembered, the most recent ones only.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gogate_trio.ids import ChatId, MessageId
 from gogate_trio.limits import KNOWN_MESSAGES
@@ -23,6 +23,10 @@ class KnownMessages:
     def __len__(self) -> int:
         """Return how many messages are known."""
         return len(self._chats)
+
+    def all(self) -> Iterator[tuple[MessageId, ChatId]]:
+        """Yield what is known, the oldest first."""
+        return iter(self._chats.items())
 
     def learn(self, message_id: MessageId, chat_id: ChatId) -> None:
         """Remember the chat of a message."""

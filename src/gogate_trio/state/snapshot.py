@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -18,6 +18,7 @@ from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Ack, Event, Stored
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.state.history import Entry, History, Position
+from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.sessions import Outcomes, Session, Sessions
 
 W = TypeVar("W")
@@ -80,6 +81,10 @@ class Snapshot:
     audiences: tuple[tuple[UserId, ...], ...]
     entries: tuple[SavedEntry, ...]
     sessions: tuple[SavedSession, ...]
+    messages: tuple[tuple[MessageId, ChatId], ...]
+    """Which chats messages are in, the oldest first."""
+    keys: tuple[tuple[str, float], ...] = ()
+    """Of publications, and for how many seconds each was remembered still."""
 
     @property
     def is_sound(self) -> bool:
@@ -92,14 +97,18 @@ class Snapshot:
         )
 
 
-def take(
-    history: History,
-    sessions: Sessions[Event | Refusal, W],
-    imprint: Imprint,
-    *,
-    now: float,
-) -> Snapshot:
+@attrs.frozen(eq=False)
+class Estate(Generic[W]):
+    """The rooms of which a node leaves what is in them."""
+
+    history: History
+    sessions: Sessions[Event | Refusal, W]
+    messages: KnownMessages
+
+
+def take(estate: Estate[W], imprint: Imprint, *, now: float) -> Snapshot:
     """Return what there is, as of now; nobody may be connected any more."""
+    history = estate.history
     audiences: dict[tuple[UserId, ...], int] = {}
     places: dict[int, int] = {}
     entries = []
@@ -118,18 +127,12 @@ def take(
         head=history.head,
         audiences=tuple(audiences),
         entries=tuple(entries),
-        sessions=tuple(_saved(session, now) for session in sessions.away()),
+        messages=tuple(estate.messages.all()),
+        sessions=tuple(_saved(session, now) for session in estate.sessions.away()),
     )
 
 
-def restore(
-    snapshot: Snapshot,
-    history: History,
-    sessions: Sessions[Event | Refusal, W],
-    *,
-    now: float,
-    wall: float,
-) -> None:
+def restore(snapshot: Snapshot, estate: Estate[W], *, now: float, wall: float) -> None:
     """Go on with a sound snapshot, in rooms that are still empty."""
     then = now - max(0.0, wall - snapshot.imprint.written_at)
     audiences: list[Mapping[UserId, str]] = [dict.fromkeys(ids, "") for ids in snapshot.audiences]
@@ -137,9 +140,11 @@ def restore(
         Entry(each.offset, each.text, audiences[each.audience], each.chat_id, then - each.age)
         for each in snapshot.entries
     )
-    history.load(snapshot.epoch, entries, floor=snapshot.floor, head=snapshot.head)
+    estate.history.load(snapshot.epoch, entries, floor=snapshot.floor, head=snapshot.head)
     for saved in snapshot.sessions:
-        sessions.restore(_revived(saved, then))
+        estate.sessions.restore(_revived(saved, then))
+    for message_id, chat_id in snapshot.messages:
+        estate.messages.learn(message_id, chat_id)
 
 
 def _saved(session: Session[Event | Refusal, W], now: float) -> SavedSession:
