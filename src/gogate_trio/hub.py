@@ -195,9 +195,9 @@ class Hub:
     async def _send(self, reached: _Reached, data: bytes, run: list[Publication]) -> None:
         """Send to the plain outboxes of an audience, past those that are idle.
 
-        Not touching an outbox that has nothing to do saved a prototype 0.7 of 5.5 µs a delivery
-        (1,000 clients, busy machine; see bench/NOTES.md). Within a turn there is no checkpoint,
-        so who is not busy at its beginning stays so.
+        Not touching an outbox that has nothing to do saves 8 % of a delivery, 0.3 µs and more,
+        to 10 as to 1,000 (bench/NOTES.md). Within a turn there is no checkpoint, so who is not
+        busy at its beginning stays so.
         """
         frames, size = len(run), len(data)
         outboxes, sends = reached.plain, reached.sends
