@@ -258,6 +258,7 @@ class Hub:
                     publication.audience,
                     publication.chat_id,
                     now,
+                    publication.except_user,
                 )
             )
 

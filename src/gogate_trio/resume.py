@@ -156,7 +156,7 @@ class Reception:
             mine = [
                 (entry, self.history.place(entry.offset))
                 for entry in piece
-                if user.user_id in entry.audience
+                if entry.is_for(user.user_id)
             ]
             at = self.history.place(piece[-1].offset)
             for chat_id in {entry.chat_id for entry, _ in mine} - may_see.keys():

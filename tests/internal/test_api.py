@@ -100,13 +100,14 @@ async def test_a_key_publishes_once(node):
 
 
 async def test_what_is_published_is_told_to_who_comes_back(node):
-    """A durable event is kept for those who resume, an ephemeral one is not."""
+    """A durable event is kept for those it was for; an ephemeral one is not."""
     async with open_client(node.port) as ann:
         await ann.say("auth", token="token-3", resume=True)
         with within():
             joined = await ann.event("auth_success")
     place = {"session": joined["session"], "position": joined["position"]}
     await publish(node, {"event": "missed", "data": {}, "users": [3], "ephemeral": True})
+    await publish(node, {"event": "others", "data": {}, "chat_id": 3, "except_user": 3})
     await publish(node, {**UPDATED, "users": [3]})
     async with open_client(node.port) as ann:
         await ann.say("auth", token="token-3", resume=place)

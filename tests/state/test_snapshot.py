@@ -30,7 +30,8 @@ def remembered(steps):
     for step, later, ids in steps:
         now += later
         audience = audiences.setdefault(ids, dict.fromkeys(ids, "a name"))
-        history.append(Entry(history.head + step, b"%d" % history.head, audience, 1, now))
+        text, left_out = b"%d" % history.head, min(ids, default=None) if step > 1 else None
+        history.append(Entry(history.head + step, text, audience, 1, now, left_out))
     return history, now
 
 
@@ -52,7 +53,8 @@ def missed(history, offset, now):
     if not history.covers(Position("epoch", offset), now):
         return None
     return [
-        (each.offset, each.text, set(each.audience), each.chat_id) for each in history.after(offset)
+        (each.offset, each.text, {user for user in range(1, 6) if each.is_for(user)}, each.chat_id)
+        for each in history.after(offset)
     ]
 
 

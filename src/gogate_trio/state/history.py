@@ -61,6 +61,13 @@ class Entry:
     at: float
     """When it came, in the seconds of the clock the window is given."""
 
+    except_user: UserId | None = None
+    """Who shall not get it although they are in the audience."""
+
+    def is_for(self, user_id: UserId) -> bool:
+        """Whether it was told to a user, or would have been."""
+        return user_id in self.audience and user_id != self.except_user
+
     @property
     def weight(self) -> int:
         """Bytes it takes, about; a chat's audience is the member list, which is kept anyway."""

@@ -34,6 +34,7 @@ class SavedEntry:
     """Where it stands among the audiences."""
     chat_id: ChatId | None
     age: float
+    except_user: UserId | None = None
 
 
 @attrs.frozen
@@ -119,7 +120,9 @@ def take(estate: Estate[W], imprint: Imprint, *, now: float) -> Snapshot:
             place = audiences.setdefault(tuple(entry.audience), len(audiences))
             places[id(entry.audience)] = place
         age = now - entry.at
-        entries.append(SavedEntry(entry.offset, entry.text, place, entry.chat_id, age))
+        entries.append(
+            SavedEntry(entry.offset, entry.text, place, entry.chat_id, age, entry.except_user)
+        )
     return Snapshot(
         imprint=imprint,
         epoch=history.epoch,
@@ -137,7 +140,14 @@ def restore(snapshot: Snapshot, estate: Estate[W], *, now: float, wall: float) -
     then = now - max(0.0, wall - snapshot.imprint.written_at)
     audiences: list[Mapping[UserId, str]] = [dict.fromkeys(ids, "") for ids in snapshot.audiences]
     entries = (
-        Entry(each.offset, each.text, audiences[each.audience], each.chat_id, then - each.age)
+        Entry(
+            each.offset,
+            each.text,
+            audiences[each.audience],
+            each.chat_id,
+            then - each.age,
+            each.except_user,
+        )
         for each in snapshot.entries
     )
     estate.history.load(snapshot.epoch, entries, floor=snapshot.floor, head=snapshot.head)
