@@ -16,9 +16,10 @@ import trio
 
 from fakes.backend import open_fake_backend
 from gogate_trio import __version__
-from gogate_trio.cli import DEMO_PACKAGES, INTERRUPTED, run
+from gogate_trio.cli import DEMO_PACKAGES, run
 from gogate_trio.config import ConfigError, Problem, env_example, settings_table
 from gogate_trio.errors import OperatorError
+from gogate_trio.failure import INTERRUPTED
 
 KEY = "correct-horse-battery-staple"
 PATIENCE = 30.0

@@ -31,7 +31,10 @@ FLOORS = [
     ("server", ["server", "internal"]),
     ("roof", ["assembly", "reload", "app"]),
     ("guest", ["demo"]),
-    ("door", ["check", "console", "remote", "departure", "top", "bench", "cli", "__main__"]),
+    (
+        "door",
+        ["check", "console", "remote", "departure", "top", "bench", "failure", "cli", "__main__"],
+    ),
 ]
 
 PURE = {"protocol", "state"}

@@ -17,21 +17,12 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from gogate_trio import __version__
-from gogate_trio.errors import OperatorError
+from gogate_trio.failure import FAILURE, USAGE, complain, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gogate_trio.check import Finding
-
-USAGE: Final = 2
-"""The status for settings and arguments that cannot be used."""
-
-FAILURE: Final = 1
-"""The status for everything else that went wrong."""
-
-INTERRUPTED: Final = 130
-"""The status after Ctrl-C, as shells count it: 128 + SIGINT."""
 
 DOTENV: Final = Path(".env")
 """In the working directory, as the Go program read it."""
@@ -65,14 +56,14 @@ def run(arguments: list[str]) -> int:
         )
         sys.stdout.flush()
     except CycloptsError as error:
-        return _complain(str(error), status=USAGE)
+        return complain(str(error), status=USAGE)
     except BrokenPipeError:
         # Whoever read us has had enough (`gogate config | head -1`). What is still
         # buffered must not fail a second time when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  # the last fence
-        return _status_of(error)
+        return status_of(error)
     return status if isinstance(status, int) else 0
 
 
@@ -116,7 +107,7 @@ def demo(*, port: Port = None, backend_port: Port = None, data: Path | None = No
         if (error.name or "").partition(".")[0] not in DEMO_PACKAGES:
             raise
         text = "the demo needs its extra: pip install 'gogate-trio[demo]'"
-        return _complain(text, status=USAGE)
+        return complain(text, status=USAGE)
     return command.run(port=port, backend_port=backend_port, data=data)
 
 
@@ -213,12 +204,12 @@ def bench(  # noqa: PLR0913  # the options of one command
     from gogate_trio.bench.plan import Plan, UnusablePlan
 
     if demo != (url is None):
-        return _complain("bench needs an address or --demo", status=USAGE)
+        return complain("bench needs an address or --demo", status=USAGE)
     plan = Plan(NOWHERE, (), chat, connections, rate, duration, text_size)
     try:
         return measure(url, token_file, plan, as_json=json)
     except UnusablePlan as error:
-        return _complain(str(error), status=USAGE)
+        return complain(str(error), status=USAGE)
 
 
 @app.command
@@ -264,47 +255,3 @@ def _show_findings(findings: Sequence[Finding]) -> None:
 
     rows = [(one.name, one.state.value, one.detail, one.advice) for one in findings]
     show_table(("what", "state", "detail", "what to do"), rows)
-
-
-def _status_of(error: BaseException) -> int:
-    """Say what went wrong, once for each thing that did."""
-    from gogate_trio.config import ConfigError
-
-    status = FAILURE
-    for reason in _leaves(error):
-        match reason:
-            case KeyboardInterrupt():
-                status = INTERRUPTED
-            case ConfigError():
-                status = _complain(str(reason), status=USAGE)
-            case OperatorError():
-                status = _complain(str(reason), status=FAILURE)
-            case _:
-                return _crash(error)
-    return status
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    """The errors in a group, or the one there is: trio wraps whatever leaves a nursery."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-
-
-def _crash(error: BaseException) -> int:
-    """A bug of ours: the one case with a traceback, in the log like any event."""
-    import structlog
-
-    from gogate_trio import log
-    from gogate_trio.config import ClusterSettings, LogSettings
-
-    if not structlog.is_configured():
-        log.configure(LogSettings(), node=ClusterSettings().name)
-    log.get_logger("cli").critical("crashed", exc_info=error)
-    return FAILURE
-
-
-def _complain(text: str, *, status: int) -> int:
-    """Say what is wrong on standard error; the status to end with."""
-    sys.stderr.write(f"gogate: {text}\n")
-    return status
