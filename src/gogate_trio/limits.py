@@ -339,6 +339,64 @@ call at a time; the others are a few a second."""
 REDIS_REPLY_BYTES: Final = 64 * 1024 * 1024
 """bytes of one reply of Redis. The largest we ask for is a part of the stream, a few MiB."""
 
+REDIS_PAUSE_SECONDS: Final = 0.05
+"""seconds before what failed is tried again; each failure doubles it."""
+
+REDIS_LONGEST_PAUSE_SECONDS: Final = 1.0
+"""seconds of the longest such pause: with it, a node is back well within 5 s of Redis."""
+
+REDIS_BLOCK_SECONDS: Final = 1.0
+"""seconds a read of the stream waits for something new; then it is looked whether it still is
+the same stream."""
+
+REDIS_START_SECONDS: Final = 5.0
+"""seconds for which a starting node waits for Redis; then it serves its own clients alone."""
+
+READ_ENTRIES: Final = 200
+"""entries of the stream read at once. Beyond a hundred each costs no less."""
+
+BATCH_PUBLICATIONS: Final = 100
+"""publications joined into one call to Redis: about 1 ms of its time."""
+
+BATCH_BYTES: Final = 1024 * 1024
+"""bytes of such a call, or one publication."""
+
+BACKLOG_PUBLICATIONS: Final = 10_000
+"""publications that a node without Redis keeps for the others: as many as a client may miss."""
+
+BACKLOG_BYTES: Final = 32 * 1024 * 1024
+"""bytes of these."""
+
+STREAM_LEAST: Final = 1_000
+"""publications the stream keeps where RESUME_EVENTS is less: what a slow node may be behind."""
+
+STREAM_BYTES: Final = 256 * 1024 * 1024
+"""bytes of publications that the stream keeps in Redis: 10,000 of 25 KiB."""
+
+ENTRY_BYTES: Final = 16 * 1024 * 1024
+"""bytes of one publication of another node; ours are about as long as the backend's answers."""
+
+AUDIENCE_USERS: Final = 1_000_000
+"""users of one audience."""
+
+KEPT_AUDIENCES: Final = 4096
+"""audiences whose packed form is remembered, and as many the other way round."""
+
+KEPT_AUDIENCE_BYTES: Final = 16 * 1024 * 1024
+"""bytes of these, packed; unpacked they take about fifty times as much where users are many."""
+
+KNOWN_NODES: Final = 1_000
+"""lives of nodes whose last publication is remembered; the one longest silent goes first."""
+
+EPHEMERAL_WAITING: Final = 1_000
+"""typing events that wait to be told to the other nodes."""
+
+BEAT_SECONDS: Final = 5.0
+"""seconds after which a node that has nothing to say says that it is there."""
+
+SILENCE_SECONDS: Final = 15.0
+"""seconds without a word, three beats, after which the way to the others is taken for broken."""
+
 # ── traces ───────────────────────────────────────────────────────────────────
 
 TRACE_SPANS: Final = 2048

@@ -67,6 +67,18 @@ class RedisCounts:
     """connections opened"""
     outages: int = 0
     """times it went away"""
+    detachments: int = 0
+    """times the node went on without it"""
+    written: int = 0
+    """publications of this node put into the stream"""
+    read: int = 0
+    """publications read from it, this node's own too"""
+    junk: int = 0
+    """what was found there or on the channel and made no sense"""
+    ephemeral_dropped: int = 0
+    """ephemeral events that the other nodes were not told"""
+    publish_seconds: Histogram = attrs.field(factory=lambda: Histogram(WAIT_BOUNDS))
+    """how long Redis took for a batch of publications"""
 
 
 @attrs.define(eq=False)

@@ -39,6 +39,13 @@ class Script:
         digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         object.__setattr__(self, "digest", digest)
 
+    async def run_on(self, wire: Wire, keys: Sequence[bytes], *args: Word) -> Reply:
+        """Have Redis run it, over a connection of one's own. Raises what ``Wire.ask`` raises."""
+        try:
+            return await wire.ask(b"EVALSHA", self.digest, len(keys), *keys, *args)
+        except NoScriptError:
+            return await wire.ask(b"EVAL", self.text, len(keys), *keys, *args)
+
 
 class Link:
     """Calls to one Redis. Make it by ``open_link``; it serves one node."""
@@ -48,6 +55,7 @@ class Link:
         self._dialler = dialler
         self._counts = counts
         self._idle: list[Wire] = []
+        self._is_closed = False
         self._places = trio.CapacityLimiter(REDIS_CALLS)
         self._away_since: float | None = None
         self.node = NodeId(secrets.token_hex(8))
@@ -116,7 +124,8 @@ class Link:
                 wire.close()
 
     def close(self) -> None:
-        """Let go of all idle connections."""
+        """Let go of all idle connections, and of each that becomes so."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -125,7 +134,7 @@ class Link:
         try:
             reply = await wire.ask(*words)
         except NoScriptError as error:
-            self._idle.append(wire)
+            self._give_back(wire)
             raise ClusterUnavailable("no such script") from error
         except RedisError as error:
             # Closed, so that the next call looks for the master anew, if it was one's lack.
@@ -135,9 +144,15 @@ class Link:
         except ClusterUnavailable as error:
             self._note_away(error.reason)
             raise
-        self._idle.append(wire)
+        self._give_back(wire)
         self._note_back()
         return reply
+
+    def _give_back(self, wire: Wire) -> None:
+        if self._is_closed:
+            wire.close()
+        else:
+            self._idle.append(wire)
 
     def _take(self) -> Wire | None:
         """Return the connection used last that still stands."""

@@ -1,0 +1,284 @@
+"""Follows the stream: one entry after the other, or finds that some are missing.
+
+Where the way to Redis was lost, what was read last says whether this still is the same
+stream; then it is read on from there, and nobody notices. Else what is still there becomes
+the window, what of it is news is told, and every client with a position fetches anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+import trio
+from coredis.exceptions import RedisError, WrongTypeError
+
+from gogate_trio.broker.base import Instruction, Publication
+from gogate_trio.broker.outgoing import Outgoing
+from gogate_trio.broker.packing import VERSION, Header, Packing, read_header
+from gogate_trio.broker.scripts import ATTACH, DECLARE
+from gogate_trio.broker.stream import Found, entries, of_stream
+from gogate_trio.broker.telling import Teller
+from gogate_trio.cluster.link import Link
+from gogate_trio.cluster.wire import Wire, Word
+from gogate_trio.errors import ClusterUnavailable
+from gogate_trio.limits import (
+    READ_ENTRIES,
+    REDIS_BLOCK_SECONDS,
+    REDIS_LONGEST_PAUSE_SECONDS,
+    REDIS_PAUSE_SECONDS,
+)
+from gogate_trio.log import get_logger
+from gogate_trio.metrics import Metrics
+from gogate_trio.state.history import new_epoch
+
+_log = get_logger(__name__)
+
+
+class _Gap(Exception):
+    """The stream is not the one that was read, or has been trimmed past what was."""
+
+
+@attrs.define(eq=False)
+class Reader:
+    """Reads the stream for one node."""
+
+    link: Link
+    teller: Teller
+    outgoing: Outgoing
+    packing: Packing
+    metrics: Metrics
+    joined: trio.Event = attrs.field(factory=trio.Event)
+    """Set when the window has been read for the first time."""
+    heard_at: float = 0.0
+    """When Redis last had something to say to us: trio's clock."""
+    is_busy: bool = False
+    """Whether Redis is not waited for just now, but the hub; or a window is read."""
+    head: int = 0
+    """The newest offset there is, as far as we know."""
+    _name: bytes = b""
+    """The id of the entry of ours that was read last; empty where there is none."""
+    _cursor: bytes = b""
+    """The id of what was read last, a stranger's too."""
+    _count: int = READ_ENTRIES
+    _session: trio.CancelScope | None = None
+    _is_following: bool = False
+    """Whether it was seen in this session that it is the stream."""
+
+    async def run(self) -> None:
+        """Read for ever, over one connection after the other."""
+        pause = REDIS_PAUSE_SECONDS
+        while True:
+            began = trio.current_time()
+            try:
+                with trio.CancelScope() as self._session:
+                    async with self.link.wire() as wire:
+                        await self._read(wire)
+            except (ClusterUnavailable, RedisError) as error:
+                await self._see_to(error)
+            finally:
+                self.is_busy = self._is_following = False
+            if self._session.cancelled_caught:
+                continue
+            if trio.current_time() - began > REDIS_LONGEST_PAUSE_SECONDS:
+                pause = REDIS_PAUSE_SECONDS
+            await trio.sleep(pause)
+            pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
+
+    def doubt(self) -> None:
+        """Look anew whether this still is the stream, unless that is being done."""
+        if self._is_following and self._session is not None:
+            self._is_following = False
+            self._session.cancel()
+
+    async def _read(self, wire: Wire) -> None:
+        while True:
+            await self._verify(wire)
+            # What was sent may have been lost with what was there.
+            self.outgoing.send_again()
+            self._is_following = True
+            try:
+                while True:
+                    await self._follow(wire)
+            except _Gap:
+                self._is_following = False
+
+    async def _see_to(self, error: Exception) -> None:
+        """Ask for less where a reply was too big; clear what nobody can read."""
+        if isinstance(error, ClusterUnavailable) and error.reason == "reply too big":
+            if self._count > 1:
+                self._count = max(self._count // 8, 1)
+                return
+        elif not isinstance(error, WrongTypeError):
+            return
+        keys = [self.link.key("meta"), self.link.key("stream")]
+        args = (VERSION, self.teller.epoch, new_epoch(), self.link.node, "clear")
+        try:
+            await self.link.run(DECLARE, keys, *args)
+        except ClusterUnavailable:
+            _log.warning("stream_unreadable")
+
+    # ── is it the same stream? ───────────────────────────────────────────────
+
+    async def _verify(self, wire: Wire) -> None:
+        """See whether the stream goes on where we are; else begin anew with what it has."""
+        teller = self.teller
+        keys = [self.link.key("meta"), self.link.key("stream")]
+        with self._deadline():
+            reply = await ATTACH.run_on(wire, keys, new_epoch(), self._name)
+        match reply:
+            case [bytes() as epoch, bytes() as head, bytes() as now, bytes() as found]:
+                self._note_head(int(head))
+            case _:
+                raise ClusterUnavailable("protocol error")
+        teller.clock = self.heard_at - int(now) / 1000
+        is_same = teller.epoch == epoch.decode() and teller.last <= self.head
+        if is_same and self.joined.is_set():
+            header = read_header(found)
+            if not self._name or (header and header.offset == teller.last):
+                return
+        await self._load(wire, epoch.decode())
+
+    async def _load(self, wire: Wire, epoch: str) -> None:
+        """Make what is in the stream the window. What of it is news is told, but at the start."""
+        teller, is_first = self.teller, not self.joined.is_set()
+        if not is_first:
+            self.metrics.gaps += 1
+            _log.warning("stream_gap", last=teller.last, head=self.head)
+            await teller.branch_off()
+        self.is_busy = True
+        teller.begin(epoch, self.head)
+        self._name, self._cursor, head = b"", b"", self.head
+        # What is sent from now on will be read behind what is there.
+        self.outgoing.ring()
+        while found := await self._range(wire):
+            for entry in found:
+                self._cursor = entry.name
+                if entry.header is None:
+                    self.metrics.redis.junk += 1
+                else:
+                    await self._take_old(entry, entry.header, epoch, is_first=is_first)
+        teller.last = max(teller.last, head)
+        self.is_busy = False
+        await self._rejoin()
+        self.joined.set()
+
+    async def _range(self, wire: Wire) -> list[Found]:
+        begin = b"(" + self._cursor if self._cursor else b"-"
+        stream = self.link.key("stream")
+        with self._deadline():
+            reply = await wire.ask(b"XRANGE", stream, begin, b"+", b"COUNT", self._count)
+        return [*entries(reply)]
+
+    async def _take_old(self, entry: Found, header: Header, epoch: str, *, is_first: bool) -> None:
+        """Take an entry that may be from before this node's time."""
+        what = self._what(header, entry.payload)
+        if header.epoch != epoch:
+            if not is_first and header.number:
+                await self.teller.tell_off_stream(header, what)
+            return
+        if not self._name or not header.number:
+            # The first of the epoch that is there, or the first there was.
+            self.teller.begin_window(header.offset - bool(header.number))
+        if is_first:
+            self.teller.learn(header, what)
+        else:
+            await self.teller.tell(header, what)
+        self._note_read(entry.name, header)
+
+    # ── what comes next ──────────────────────────────────────────────────────
+
+    async def _follow(self, wire: Wire) -> None:
+        """Wait for what comes next, and tell it."""
+        stream, block = self.link.key("stream"), round(REDIS_BLOCK_SECONDS * 1000)
+        words: tuple[Word, ...] = (b"COUNT", self._count, b"BLOCK", block, b"STREAMS", stream)
+        with self._deadline(REDIS_BLOCK_SECONDS):
+            reply = await wire.ask(b"XREAD", *words, self._cursor or b"0-0")
+        self.heard_at = trio.current_time()
+        if reply is None:
+            await self._look(wire)
+            await self._rejoin()
+            return
+        self.is_busy = True
+        for entry in entries(of_stream(reply, stream)):
+            await self._take(wire, entry)
+            self._cursor = entry.name
+        self.is_busy = False
+        self.heard_at = trio.current_time()
+
+    async def _take(self, wire: Wire, entry: Found) -> None:
+        """Tell an entry in its turn."""
+        header, teller = entry.header, self.teller
+        if header is None:
+            self.metrics.redis.junk += 1
+            return
+        if header.epoch != teller.epoch and not self._is_next_epoch(header):
+            # Another epoch's, or a stranger's fancy: Redis knows.
+            await self._look(wire)
+            self.metrics.redis.junk += 1
+            return
+        if header.offset <= teller.last:
+            return
+        if header.offset != teller.last + 1:
+            raise _Gap
+        self._note_head(max(self.head, header.offset))
+        if not header.number:
+            await teller.begin_epoch(header)
+        else:
+            await teller.tell(header, self._what(header, entry.payload))
+        self._note_read(entry.name, header)
+        await self._rejoin()
+
+    def _is_next_epoch(self, header: Header) -> bool:
+        return not header.number and header.offset == self.teller.last + 1
+
+    async def _look(self, wire: Wire) -> None:
+        """See whether the stream still is this one: after it was emptied nothing would come."""
+        with self._deadline():
+            reply = await wire.ask(b"HMGET", self.link.key("meta"), b"epoch", b"head")
+        match reply:
+            case [bytes() as epoch, bytes() as head] if head.isdigit():
+                self._note_head(int(head))
+            case _:
+                raise _Gap
+        if epoch.decode("ascii", "replace") != self.teller.epoch or self.head < self.teller.last:
+            raise _Gap
+
+    async def _rejoin(self) -> None:
+        """Be one with the stream again when all that was told without it is in it."""
+        if self.teller.is_alone and not self.outgoing.told:
+            await self.teller.rejoin()
+            _log.info("stream_joined", head=self.teller.last)
+
+    def _what(self, header: Header, payload: bytes) -> Publication | Instruction | None:
+        """Return what an entry holds; for our own what we sent, so that nothing need be read."""
+        if not header.number:
+            return None
+        if header.node == self.link.node:
+            pending = self.outgoing.find(header.number)
+            if pending is not None and pending.number == header.number:
+                return pending.what
+        what = self.packing.unpack(payload)
+        if what is None:
+            self.metrics.redis.junk += 1
+        return what
+
+    def _note_read(self, name: bytes, header: Header) -> None:
+        self.metrics.redis.read += 1
+        self._name = name
+        if header.node == self.link.node:
+            self.outgoing.seen(header.number)
+
+    def _note_head(self, head: int) -> None:
+        self.heard_at = trio.current_time()
+        self.head = head
+
+    @contextmanager
+    def _deadline(self, more: float = 0.0) -> Iterator[None]:
+        """Give Redis its time, and ``more``."""
+        try:
+            with trio.fail_after(self.link.timeout + more):
+                yield
+        except trio.TooSlowError as error:
+            raise ClusterUnavailable("no answer in time") from error

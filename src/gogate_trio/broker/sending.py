@@ -1,0 +1,126 @@
+"""Puts what a node publishes into the stream, joined into few calls, until Redis is too slow.
+
+What waits is sent again and again: the script knows by its number what it has had already.
+When something has waited for REDIS_TIMEOUT, to be taken or to be seen again, the sender gives
+up, and its caller has the node go on alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import trio
+
+from gogate_trio.broker.outgoing import Outgoing, Pending
+from gogate_trio.broker.packing import VERSION
+from gogate_trio.broker.reading import Reader
+from gogate_trio.broker.scripts import DECLARE, PUBLISH
+from gogate_trio.broker.telling import Teller
+from gogate_trio.cluster.link import Link
+from gogate_trio.cluster.wire import Reply, Word
+from gogate_trio.errors import ClusterUnavailable
+from gogate_trio.limits import (
+    ONCE_SECONDS,
+    REDIS_LONGEST_PAUSE_SECONDS,
+    REDIS_PAUSE_SECONDS,
+    STREAM_BYTES,
+)
+from gogate_trio.metrics import Metrics
+from gogate_trio.state.history import new_epoch
+
+
+@attrs.define(eq=False)
+class Sender:
+    """Sends for one node."""
+
+    link: Link
+    teller: Teller
+    outgoing: Outgoing
+    reader: Reader
+    events: int
+    """How many the stream keeps."""
+    metrics: Metrics
+    gap_is_due: bool = False
+    """Whether everybody is to be told that something was lost."""
+    _dropped: int = 0
+
+    async def run(self) -> None:
+        """Send what there is; return when Redis has been too slow."""
+        pause = REDIS_PAUSE_SECONDS
+        while not self._is_overdue():
+            # Before anything is looked at: what comes from here on rings.
+            self.outgoing.news = trio.Event()
+            with trio.move_on_at(self._due_at()):
+                try:
+                    await self._do_next()
+                except ClusterUnavailable:
+                    await trio.sleep(pause)
+                    pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
+                else:
+                    pause = REDIS_PAUSE_SECONDS
+
+    async def _do_next(self) -> None:
+        batch = self.outgoing.batch()
+        if not self.teller.epoch:
+            await self.outgoing.news.wait()
+        elif batch:
+            await self._send(batch)
+        elif self.gap_is_due or self.outgoing.dropped > self._dropped:
+            await self._declare_gap()
+        else:
+            await self.outgoing.news.wait()
+
+    def _due_at(self) -> float:
+        """Return when somebody will have waited too long."""
+        due = math.inf
+        unsettled, unseen = self.outgoing.unsettled(), self.outgoing.untold()
+        if unsettled is not None:
+            due = unsettled.at + self.link.timeout
+        if unseen is not None and unseen.is_sent and not self.reader.is_busy:
+            # Redis has it; so the reader's next word from Redis should be this.
+            due = min(due, max(unseen.sent_at, self.reader.heard_at) + self.link.timeout)
+        return due
+
+    def _is_overdue(self) -> bool:
+        return trio.current_time() >= self._due_at()
+
+    async def _send(self, batch: list[Pending]) -> None:
+        rounds, epoch = self.outgoing.rounds, self.teller.epoch
+        key = self.link.key
+        keys = [key("meta"), key("stream"), key(f"last:{self.link.node}")]
+        words: list[Word] = [VERSION, epoch, self.link.node, self.events, STREAM_BYTES]
+        words += [key("once:"), round(ONCE_SECONDS), new_epoch()]
+        for pending in batch:
+            words += (pending.number, pending.key, pending.payload)
+        began = trio.current_time()
+        reply = await self.link.run(PUBLISH, keys, *words)
+        self.metrics.redis.publish_seconds.observe(trio.current_time() - began)
+        match reply:
+            case [b"ok", int() as head, bytes(), *outcomes]:
+                self.reader.head = max(self.reader.head, head)
+                self._note(batch, outcomes, is_current=rounds == self.outgoing.rounds)
+            case [b"epoch"]:
+                if epoch == self.teller.epoch:
+                    self.reader.doubt()
+                    # It rings when it knows.
+                    await self.outgoing.news.wait()
+            case _:
+                raise ClusterUnavailable("protocol error")
+
+    def _note(self, batch: list[Pending], outcomes: list[Reply], *, is_current: bool) -> None:
+        """Take note of what became of a batch; of what its end became, nothing may be known."""
+        for pending, outcome in zip(batch, outcomes, strict=False):
+            if outcome == b"known":
+                self.outgoing.note_known(pending)
+            elif is_current:
+                # Otherwise Redis may have lost it in the meantime: it is sent again.
+                self.outgoing.note_sent(pending, trio.current_time())
+                self.metrics.redis.written += 1
+
+    async def _declare_gap(self) -> None:
+        dropped, epoch = self.outgoing.dropped, self.teller.epoch
+        keys = [self.link.key("meta"), self.link.key("stream")]
+        await self.link.run(DECLARE, keys, VERSION, epoch, new_epoch(), self.link.node, "")
+        # Where it was another epoch by then, somebody else has said so.
+        self.gap_is_due, self._dropped = False, dropped
