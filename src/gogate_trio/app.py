@@ -16,8 +16,9 @@ import attrs
 import trio
 
 from gogate_trio import log
-from gogate_trio.assembly import assemble
+from gogate_trio.assembly import Node, assemble
 from gogate_trio.backend.rest import RestBackend, open_backend
+from gogate_trio.broker.opening import open_link_if_any
 from gogate_trio.config import Settings
 from gogate_trio.internal.opening import open_internal
 from gogate_trio.metrics import Metrics
@@ -143,11 +144,14 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         open_tracing(settings.tracing, settings.cluster.name, metrics) as tracer,
         open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
         open_backend(settings.backend, metrics.observe_call) as backend,
+        open_link_if_any(settings.cluster, metrics.redis) as link,
         trio.open_nursery() as supervisor,
     ):
-        node = assemble(settings, backend, supervisor, metrics, tracer)
+        node = assemble(settings, backend, supervisor, metrics, tracer, link)
         house = node.house
-        await node.succession.inherit()
+        if link is None:
+            # Several nodes have their window in Redis.
+            await node.succession.inherit()
         internal = await open_internal(
             settings, node, supervisor, stop=stop, inherited=service.internal
         )
@@ -156,6 +160,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             supervisor.start_soon(tls.watch)
         supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(node.hub.run)
+        await supervisor.start(node.broker.run)
         supervisor.start_soon(log.run)
         supervisor.start_soon(node.presence.run)
         supervisor.start_soon(sweep, node.house.connections, lambda: house.settings.websocket)
@@ -182,16 +187,21 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             patience = house.settings.drain.timeout
             await service.stopping(patience)
             connections.cancel_scope.deadline = trio.current_time() + patience
-            is_told = await drain(house, node.hub)
+            is_told = await drain(house, node.broker, node.hub)
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
-    # Only now can nothing happen any more that would be missing in it.
+    if link is None:
+        await _leave(node, is_told=is_told)
+    _log.info("stopped")
+
+
+async def _leave(node: Node, *, is_told: bool) -> None:
+    """Leave the window to the next process: only now can nothing happen any more."""
     if is_told and node.is_settled:
         await node.succession.leave()
     else:
         node.succession.leave_nothing()
-    _log.info("stopped")
 
 
 def _reloads(tls: Tls | None, reloader: Reloader, reread: Reread | None) -> Iterator[Reload]:

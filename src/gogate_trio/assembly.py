@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import RestBackend
-from gogate_trio.broker.memory import MemoryBroker
+from gogate_trio.broker.base import Broker
+from gogate_trio.broker.opening import make_broker
 from gogate_trio.caller import Caller, Joined, Outcome
 from gogate_trio.calls import Calls
 from gogate_trio.config import RateSettings, Settings
@@ -43,6 +45,9 @@ from gogate_trio.succession import Succession
 from gogate_trio.tracing.spans import Tracer
 from gogate_trio.typing_events import Typists
 
+if TYPE_CHECKING:
+    from gogate_trio.cluster.link import Link
+
 
 @attrs.frozen
 class Node:
@@ -50,6 +55,7 @@ class Node:
 
     house: House
     hub: Hub
+    broker: Broker
     keeper: Keeper
     presence: Presence
     dials: Dials
@@ -63,14 +69,17 @@ class Node:
         return not self.hub.waiting and self.dials.publisher.is_settled
 
 
-def assemble(
+def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could be made
     settings: Settings,
     backend: RestBackend,
     supervisor: trio.Nursery,
     metrics: Metrics,
     tracer: Tracer | None = None,
+    link: Link | None = None,
 ) -> Node:
     """Make all parts of a node. ``supervisor`` is where their work runs.
+
+    ``link`` leads to the other nodes; None where there are none.
 
     Raises ``OperatorError`` when the machine leaves no room for connections.
     """
@@ -93,7 +102,7 @@ def assemble(
     )
     connections = set[Connection]()
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
-    broker = MemoryBroker(hub, control.obey, metrics)
+    broker = make_broker(link, hub, control.obey, settings.resume.events, metrics)
     messages = KnownMessages()
     succession = Succession(Estate(history, sessions, messages), broker, settings)
     publisher = Publisher(membership, broker, supervisor, metrics)
@@ -113,13 +122,13 @@ def assemble(
         forget=partial(_forget, keeper, presence),
         roster=roster,
     )
-    dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence)
-    readiness = Readiness(backend, supervisor)
+    dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence, broker)
+    readiness = Readiness(backend, supervisor, broker)
     nodes = SingleNode(
         partial(_count, metrics, directory), partial(_phase, readiness), settings.cluster.name
     )
     rooms = Rooms(house, broker, membership, publisher, messages, nodes, presence, dials, readiness)
-    return Node(house, hub, keeper, presence, dials, readiness, rooms, succession)
+    return Node(house, hub, broker, keeper, presence, dials, readiness, rooms, succession)
 
 
 def _count(metrics: Metrics, directory: Directory[Outbox]) -> tuple[int, int]:

@@ -75,6 +75,8 @@ class RedisCounts:
     """publications read from it, this node's own too"""
     junk: int = 0
     """what was found there or on the channel and made no sense"""
+    backlog_dropped: int = 0
+    """publications that other nodes will never be told"""
     ephemeral_dropped: int = 0
     """ephemeral events that the other nodes were not told"""
     publish_seconds: Histogram = attrs.field(factory=lambda: Histogram(WAIT_BOUNDS))

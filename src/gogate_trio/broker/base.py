@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
+import trio
 
 from gogate_trio.ids import ChatId, UserId
 from gogate_trio.state.history import Entry
@@ -102,6 +103,28 @@ Turn = Branch | Rejoin
 """What happens to the stream itself, in its place among the publications."""
 
 
+@attrs.frozen
+class BrokerStatistics:
+    """How a broker of several nodes is at one moment."""
+
+    state: str
+    """``attached``, ``healing`` (attached, and not yet at one with the others) or ``detached``."""
+    is_up: bool
+    """Whether Redis did the last thing it was asked."""
+    is_heard: bool
+    """Whether what this node says on the channel comes back to it."""
+    is_followed: bool
+    """Whether the stream was heard of lately."""
+    behind: int
+    """Publications in the stream that we have not read."""
+    behind_seconds: float
+    """How long ago all was read that was there."""
+    backlog: int
+    """Publications told here that the others have not heard."""
+    backlog_bytes: int
+    """Bytes of all that is under way."""
+
+
 class Receiver(Protocol):
     """Where a broker puts what comes out: the hub."""
 
@@ -144,3 +167,12 @@ class Broker(Protocol):
 
     async def wait_settled(self) -> None:
         """Wait until all that was published so far is with the hub, and on its way elsewhere."""
+
+    def go_on_from(self, offset: int) -> None:
+        """Number what is published from here on, where another process has ended."""
+
+    def statistics(self) -> BrokerStatistics | None:
+        """Return how it is; None where there is nothing to be away."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work, for ever. ``started`` means that clients are welcome."""

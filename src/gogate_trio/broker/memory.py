@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from gogate_trio.broker.base import Instruction, Obey, Publication, Receiver
+from gogate_trio.broker.base import BrokerStatistics, Instruction, Obey, Publication, Receiver
 from gogate_trio.broker.once import Once
 from gogate_trio.metrics import Metrics
 from gogate_trio.state.history import new_epoch
@@ -58,6 +58,15 @@ class MemoryBroker:
         self._metrics.publications += 1
         if not self._receiver.accept_nowait(publication):
             self._metrics.shed += 1
+
+    def statistics(self) -> BrokerStatistics | None:
+        """Return None."""
+        return None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Do nothing, for ever."""
+        task_status.started()
+        await trio.sleep_forever()
 
     async def wait_settled(self) -> None:
         """Return: what was published is with the hub."""

@@ -57,6 +57,7 @@ class _Event(msgspec.Struct, array_like=True, tag=0, gc=False):
     except_user: int | None
     chat_id: int | None
     trace: str | None
+    key: str | None
 
 
 class _Disconnect(msgspec.Struct, array_like=True, tag=1, gc=False):
@@ -88,6 +89,7 @@ _LOWEST_CODE: Final = 1000
 _HIGHEST_CODE: Final = 4999
 _REASON_BYTES: Final = 123
 _TRACE_CHARACTERS: Final = 64
+_KEY_CHARACTERS: Final = 1024
 
 
 @attrs.frozen(eq=False)
@@ -152,6 +154,7 @@ class Packing:
             publication.except_user,
             publication.chat_id,
             publication.trace,
+            publication.key,
         )
 
     def _publication(self, event: _Event, *, is_durable: bool) -> Publication | None:
@@ -161,6 +164,7 @@ class Packing:
             audience is not None
             and all(one is None or _is_id(one) for one in named)
             and len(event.trace or "") <= _TRACE_CHARACTERS
+            and len(event.key or "") <= _KEY_CHARACTERS
         )
         if not is_fine or audience is None:
             return None
@@ -171,6 +175,7 @@ class Packing:
             except_user=None if event.except_user is None else UserId(event.except_user),
             chat_id=None if event.chat_id is None else ChatId(event.chat_id),
             trace=event.trace,
+            key=event.key,
         )
 
 

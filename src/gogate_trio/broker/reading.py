@@ -55,6 +55,8 @@ class Reader:
     """When Redis last had something to say to us: trio's clock."""
     is_busy: bool = False
     """Whether Redis is not waited for just now, but the hub; or a window is read."""
+    abreast_at: float = 0.0
+    """When there last was nothing more to read."""
     head: int = 0
     """The newest offset there is, as far as we know."""
     _name: bytes = b""
@@ -72,19 +74,26 @@ class Reader:
         while True:
             began = trio.current_time()
             try:
-                with trio.CancelScope() as self._session:
+                with trio.CancelScope() as session:
+                    self._session = session
                     async with self.link.wire() as wire:
                         await self._read(wire)
             except (ClusterUnavailable, RedisError) as error:
                 await self._see_to(error)
             finally:
                 self.is_busy = self._is_following = False
-            if self._session.cancelled_caught:
+            if session.cancelled_caught:
                 continue
             if trio.current_time() - began > REDIS_LONGEST_PAUSE_SECONDS:
                 pause = REDIS_PAUSE_SECONDS
             await trio.sleep(pause)
             pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the stream was heard of lately, or is being told just now."""
+        silence = trio.current_time() - self.heard_at
+        return self.is_busy or silence < REDIS_BLOCK_SECONDS + self.link.timeout
 
     def doubt(self) -> None:
         """Look anew whether this still is the stream, unless that is being done."""
@@ -197,6 +206,7 @@ class Reader:
             reply = await wire.ask(b"XREAD", *words, self._cursor or b"0-0")
         self.heard_at = trio.current_time()
         if reply is None:
+            self.abreast_at = self.heard_at
             await self._look(wire)
             await self._rejoin()
             return
@@ -206,6 +216,8 @@ class Reader:
             self._cursor = entry.name
         self.is_busy = False
         self.heard_at = trio.current_time()
+        if self.teller.last >= self.head:
+            self.abreast_at = self.heard_at
 
     async def _take(self, wire: Wire, entry: Found) -> None:
         """Tell an entry in its turn."""

@@ -13,12 +13,13 @@ that there is a gap; nothing here is unbounded.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
-import attrs
 import trio
 
-from gogate_trio.broker.base import Instruction, Obey, Publication, Receiver
+from gogate_trio.broker.base import BrokerStatistics, Instruction, Obey, Publication, Receiver
 from gogate_trio.broker.ephemeral import Ephemeral
 from gogate_trio.broker.once import Once
 from gogate_trio.broker.outgoing import Outgoing
@@ -42,24 +43,6 @@ from gogate_trio.state.history import new_epoch
 _log = get_logger(__name__)
 
 _AFTER_A_BUG_SECONDS: Final = 1.0
-
-
-@attrs.frozen
-class RedisStatistics:
-    """How a broker is at one moment."""
-
-    state: str
-    """``attached``, ``healing`` (attached, and not yet at one with the others) or ``detached``."""
-    is_up: bool
-    """Whether Redis did the last thing it was asked."""
-    is_heard: bool
-    """Whether what nodes tell each other on the channel comes back to us."""
-    behind: int
-    """Publications in the stream that we have not read."""
-    backlog: int
-    """Publications told here that the others have not heard."""
-    backlog_bytes: int
-    """Bytes of all that is under way."""
 
 
 class RedisBroker:
@@ -94,7 +77,7 @@ class RedisBroker:
         Cancelled, it is published nevertheless.
         """
         now = trio.current_time()
-        if self._once.is_known(publication.key, now):
+        if self._once.is_known(publication.key, now) or self._teller.knows(publication.key):
             return False
         self._once.note(publication.key, now)
         return await self._publish(publication)
@@ -130,14 +113,20 @@ class RedisBroker:
         while (pending := self._outgoing.untold()) is not None:
             await pending.done.wait()
 
-    def statistics(self) -> RedisStatistics:
+    def go_on_from(self, offset: int) -> None:
+        """Do nothing: where it goes on, the stream says."""
+
+    def statistics(self) -> BrokerStatistics:
         """Return how it is."""
+        behind = max(self._reader.head - self._teller.last, 0)
         attached = "healing" if self._teller.is_alone else "attached"
-        return RedisStatistics(
+        return BrokerStatistics(
             state=attached if self._is_attached else "detached",
             is_up=self._link.is_up,
             is_heard=self._ephemeral.is_heard,
-            behind=max(self._reader.head - self._teller.last, 0),
+            is_followed=self._is_attached and self._reader.is_followed,
+            behind=behind,
+            behind_seconds=trio.current_time() - self._reader.abreast_at if behind else 0.0,
             backlog=self._outgoing.told,
             backlog_bytes=self._outgoing.size,
         )
@@ -147,13 +136,21 @@ class RedisBroker:
 
         ``started`` when the window of the others has been read; without Redis, after a while.
         """
-        async with trio.open_nursery() as working:
+        async with self._last_words(), trio.open_nursery() as working:
             working.start_soon(self._ephemeral.run)
             working.start_soon(self._attach_for_ever)
             with trio.move_on_after(REDIS_START_SECONDS):
                 await self._reader.joined.wait()
                 await self._receiver.wait_settled()
             task_status.started()
+
+    @asynccontextmanager
+    async def _last_words(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            if self._outgoing.told:
+                _log.error("backlog_lost", publications=self._outgoing.told)
 
     async def _attach_for_ever(self) -> None:
         while True:
@@ -208,3 +205,4 @@ class RedisBroker:
             while not self._is_attached and (pending := self._outgoing.untold()) is not None:
                 await self._teller.tell_alone(pending.what, pending.number)
                 self._outgoing.note_told()
+                self._metrics.redis.backlog_dropped = self._outgoing.dropped

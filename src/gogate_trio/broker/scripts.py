@@ -17,6 +17,12 @@ local function clock()
   local now = redis.call('TIME')
   return now[1] .. string.format('%03d', math.floor(tonumber(now[2]) / 1000))
 end
+local function find(...)
+  local found = redis.pcall('HMGET', meta, ...)
+  if not found.err then return found end
+  if not found.err:find('WRONGTYPE') then return {err = found.err} end
+  return {}
+end
 local function text(number) return string.format('%.0f', number) end
 """
 
@@ -24,9 +30,10 @@ ATTACH: Final = Script(
     _COMMON
     + """
 -- ARGV: an epoch to begin where there is none, the id of an entry.
-local found = redis.call('HMGET', meta, 'epoch', 'head')
-if not found[1] then
-  redis.call('DEL', stream)
+local found = find('epoch', 'head')
+if found.err then return found end
+if not found[1] or not tonumber(found[2]) then
+  redis.call('DEL', stream, meta)
   redis.call('HSET', meta, 'epoch', ARGV[1], 'head', 0, 'bytes', 0)
   found = {ARGV[1], '0'}
 end
@@ -45,7 +52,8 @@ PUBLISH: Final = Script(
 -- KEYS[3]: the number of this node's last publication.
 -- ARGV: version, epoch, node, most entries, most bytes, prefix of keys, their seconds, another
 -- epoch, and for each publication: its number, its key or nothing, its payload.
-local found = redis.call('HMGET', meta, 'epoch', 'head', 'bytes')
+local found = find('epoch', 'head', 'bytes')
+if found.err then return found end
 if found[1] ~= ARGV[2] then return {'epoch'} end
 local head, bytes = tonumber(found[2]), tonumber(found[3])
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
@@ -103,7 +111,8 @@ DECLARE: Final = Script(
     _COMMON
     + """
 -- ARGV: version, epoch, the next epoch, node, and anything to clear the stream.
-local found = redis.call('HMGET', meta, 'epoch', 'head', 'bytes')
+local found = find('epoch', 'head', 'bytes')
+if found.err then return found end
 if found[1] ~= ARGV[2] then return {'epoch'} end
 if ARGV[5] ~= '' then redis.call('DEL', stream) end
 local head = text(tonumber(found[2]) + 1)

@@ -7,7 +7,9 @@ and whoever has a position fetches anew.
 
 Every node numbers its publications, and they come through in that order. So an entry whose
 number is above the last one of its node is news, and any other has been told here before:
-by this node without Redis, or out of a stream that a failover has shortened.
+by this node without Redis, or out of a stream that a failover has shortened. Neither is news
+what has a key that has been told here: a client may say a thing again on another node while
+the two cannot know of each other.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections import OrderedDict
 import trio
 
 from gogate_trio.broker.base import Branch, Instruction, Obey, Publication, Receiver, Rejoin
+from gogate_trio.broker.once import Once
 from gogate_trio.broker.packing import Header
 from gogate_trio.ids import NodeId
 from gogate_trio.limits import HISTORY_BYTES, KNOWN_NODES
@@ -36,6 +39,7 @@ class Teller:
         self._obey = obey
         self._events = events
         self._metrics = metrics
+        self._told = Once()
         self._seen: OrderedDict[NodeId, int] = OrderedDict()
         self._aside: OrderedDict[tuple[NodeId, int], Entry] = OrderedDict()
         """What the stream has had since ``_floor``; kept while this node is alone."""
@@ -56,26 +60,30 @@ class Teller:
         """Take the next entry of the stream; None is one that makes no sense."""
         if self.is_alone:
             self._put_aside(header, what)
-        if self._is_news(header):
+        if self._is_news(header, what):
             await self._pass_on(what, header.offset)
         self._note(header)
 
     async def tell_off_stream(self, header: Header, what: Publication | Instruction | None) -> None:
         """Take an entry of an epoch that is over: for whoever is here, and for no window."""
-        if self._is_news(header):
+        if self._is_news(header, what):
             await self._pass_on(what, header.offset)
-            self._note_number(header)
+        self._note_number(header)
 
     def learn(self, header: Header, what: Publication | Instruction | None) -> None:
         """Take an entry from before this node's time: for the window alone."""
         self._put_aside(header, what)
+        if isinstance(what, Publication):
+            self._told.note(what.key, trio.current_time())
         self._note(header)
 
     async def tell_alone(self, what: Publication | Instruction, number: int) -> None:
         """Tell what this node has published, without the stream."""
-        if isinstance(what, Publication):
+        if not isinstance(what, Publication):
+            await self._pass_on(what, 0)
+        elif not self.knows(what.key):
             await self.branch_off()
-        await self._pass_on(what, 0)
+            await self._pass_on(what, 0)
         self._note_number(Header(self.epoch, 0, 0, self._node, number))
 
     async def branch_off(self) -> None:
@@ -136,12 +144,18 @@ class Teller:
                 if not self._receiver.accept_nowait(what):
                     await self._receiver.accept(what)
                 self._tip = what.offset
+                self._told.note(what.key, trio.current_time())
                 self._metrics.publications += 1
             case _:
                 self._obey(what)
 
-    def _is_news(self, header: Header) -> bool:
-        return header.number > self._seen.get(header.node, 0)
+    def knows(self, key: str | None) -> bool:
+        """Whether something with this key has been told here lately."""
+        return self._told.is_known(key, trio.current_time())
+
+    def _is_news(self, header: Header, what: Publication | Instruction | None) -> bool:
+        is_known = isinstance(what, Publication) and self.knows(what.key)
+        return header.number > self._seen.get(header.node, 0) and not is_known
 
     def _note(self, header: Header) -> None:
         self.last = header.offset

@@ -16,6 +16,7 @@ import attrs
 from gogate_trio import __version__
 from gogate_trio.backend.exchange import Endpoint
 from gogate_trio.backend.rest import Outcome
+from gogate_trio.internal import redis_metrics
 from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.internal.dials import Reading
 from gogate_trio.log.counts import COUNTS as LOGGED
@@ -302,6 +303,15 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Times the stream began anew and every client with a session was told to fetch.",
         lambda r: r.metrics.gaps,
     ),
+    # Redis and the other nodes.
+    Metric(
+        "gogate_broker_state",
+        "gauge",
+        "Whether this node follows the stream of all nodes: attached, healing, detached.",
+        redis_metrics.states,
+        ("state",),
+    ),
+    *(_one(kind, name, text, read) for kind, name, text, read in redis_metrics.ROWS),
     # The backend.
     Metric(
         "gogate_backend_calls_total",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gogate_trio.backend.gate import GateStatistics
     from gogate_trio.backend.membership import MembershipCache, MembershipStatistics
     from gogate_trio.backend.rest import RestBackend
+    from gogate_trio.broker.base import Broker, BrokerStatistics
     from gogate_trio.hub import Hub
     from gogate_trio.metrics import Metrics
     from gogate_trio.presence import Presence
@@ -30,6 +31,7 @@ class Dials:
     membership: MembershipCache
     backend: RestBackend
     presence: Presence
+    broker: Broker
 
     def read(self) -> Reading:
         """Read everything at once: 1 ms with 10,000 connections, and nothing in between."""
@@ -58,6 +60,7 @@ class Dials:
             membership=self.membership.statistics(),
             gate=self.backend.statistics(),
             presence_chats=self.presence.chats,
+            broker=self.broker.statistics(),
         )
 
 
@@ -90,3 +93,5 @@ class Reading:
     membership: MembershipStatistics
     gate: GateStatistics
     presence_chats: int
+    broker: BrokerStatistics | None
+    """None where the node is alone."""

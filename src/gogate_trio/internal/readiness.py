@@ -22,6 +22,7 @@ from gogate_trio.state.breaker import Circuit
 if TYPE_CHECKING:
     from gogate_trio.backend.base import Members
     from gogate_trio.backend.gate import GateStatistics
+    from gogate_trio.broker.base import BrokerStatistics
 
 _log = get_logger(__name__)
 
@@ -55,6 +56,13 @@ class Guarded(Protocol):
         """Ask something that changes nothing."""
 
 
+class Joined(Protocol):
+    """A broker."""
+
+    def statistics(self) -> BrokerStatistics | None:
+        """Return how the way to the other nodes is; None where there are none."""
+
+
 @attrs.define(eq=False)
 class Readiness:
     """Knows whether one node is ready."""
@@ -62,16 +70,21 @@ class Readiness:
     backend: Guarded
     supervisor: trio.Nursery
     """Where the backend is asked."""
+    broker: Joined
     phase: Phase = Phase.STARTING
     _is_asking: bool = False
 
     def parts(self) -> dict[str, Part]:
         """Return how each part is."""
         circuit = self.backend.statistics().circuit
-        return {
+        parts = {
             "node": Part(self.phase is Phase.SERVING, self.phase.value),
             "backend": Part(circuit is Circuit.CLOSED, circuit.value),
         }
+        broker = self.broker.statistics()
+        if broker is not None:
+            parts["redis"] = _part_of(broker)
+        return parts
 
     def page(self) -> Page:
         """Return 200 or 503, and in the body which part is not ready.
@@ -100,3 +113,14 @@ class Readiness:
             _log.exception("probe_failed")
         finally:
             self._is_asking = False
+
+
+def _part_of(broker: BrokerStatistics) -> Part:
+    """Say whether what is published on any node is told here.
+
+    The proof is what came back: of the stream within a second or two, of the channel what
+    this node itself says there every few seconds.
+    """
+    is_back = broker.is_followed and broker.is_heard
+    is_ready = is_back and broker.state == "attached"
+    return Part(is_ready, broker.state if is_back or broker.state == "detached" else "silent")

@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from gogate_trio.broker.base import Broker
 from gogate_trio.config import DrainSettings
 from gogate_trio.hub import Hub
 from gogate_trio.limits import DRAIN_PER_SECOND, DRAIN_SPREAD_SECONDS, RECONNECT_SECONDS
@@ -30,7 +31,7 @@ _PER_TURN: Final = 256
 """clients told between two checkpoints: about 2 ms"""
 
 
-async def drain(house: House, hub: Hub, *, draw: Draw = random.uniform) -> bool:
+async def drain(house: House, broker: Broker, hub: Hub, *, draw: Draw = random.uniform) -> bool:
     """Answer everybody and hang up on them; whether everything that was asked has been told.
 
     Returns when the last has been hung up on; their goodbyes may take a little longer. Takes
@@ -38,7 +39,7 @@ async def drain(house: House, hub: Hub, *, draw: Draw = random.uniform) -> bool:
     """
     settings = house.settings.drain
     ends_at = trio.current_time() + settings.timeout
-    is_told = await _answer_all(house, hub, within=settings.timeout * _SHARE)
+    is_told = await _answer_all(house, broker, hub, within=settings.timeout * _SHARE)
     over = min(spread(settings, len(house.connections)), (ends_at - trio.current_time()) * _SHARE)
     # With Redis there are other nodes to go to in the meantime.
     alone = house.settings.cluster.redis is None
@@ -78,11 +79,12 @@ async def send_away(
         connection.hang_up(hangup)
 
 
-async def _answer_all(house: House, hub: Hub, *, within: float) -> bool:
+async def _answer_all(house: House, broker: Broker, hub: Hub, *, within: float) -> bool:
     """Stop reading; answer and publish what was asked; whether all of it was in that time."""
     for connection in tuple(house.connections):
         connection.stop_reading()
     with trio.move_on_after(within) as answering:
         await house.calls.wait_idle()
+        await broker.wait_settled()
         await hub.wait_settled()
     return not answering.cancelled_caught
