@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import attrs
 import pytest
@@ -19,12 +20,16 @@ from fakes.clients import open_client, open_raw
 from fakes.logged import Gone, configured, restored
 from fakes.node import within
 from fakes.watched import ask, open_watched, small_backend
+from fixtures.valkey import open_valkey
 from gogate_trio import hub, log, publisher, router
+from gogate_trio.broker.telling import Teller
 from gogate_trio.config import (
     AdmissionSettings,
     AuthSettings,
+    ClusterSettings,
     MembershipSettings,
     PresenceSettings,
+    RedisAddress,
     TracingSettings,
     WebSocketSettings,
 )
@@ -411,11 +416,89 @@ async def memory(_fake, _node, _monkeypatch):
 # ── the laws ─────────────────────────────────────────────────────────────────
 
 
+def redis_of(folder):
+    """A Redis on a socket in a folder, where nothing listens so far."""
+    return {
+        "cluster": ClusterSettings(redis=RedisAddress(path=f"{folder}/redis.sock"), timeout=0.3)
+    }
+
+
+@asynccontextmanager
+async def open_redis(node):
+    """Let there be the Redis of a node; begins when the node is ready."""
+    socket = Path(node.wanted[-1].cluster.redis.path)
+    async with open_valkey(socket.parent / "valkey", "--unixsocket", str(socket)) as valkey:
+        await node.becomes_ready()
+        yield valkey
+
+
+@moves(
+    ("gogate_broker_state", "attached"),
+    "gogate_redis_up",
+    "gogate_redis_heard",
+    "gogate_redis_connects_total",
+    "gogate_broker_written_total",
+    "gogate_broker_read_total",
+    "gogate_broker_write_seconds_count",
+    "gogate_broker_junk_total",
+    groups=lambda _, folder: redis_of(folder),
+)
+@asynccontextmanager
+async def join_others(_fake, node, _monkeypatch):
+    """Redis appears, somebody says something, and a stranger leaves junk there."""
+    async with open_redis(node) as valkey, open_client(node.port, "token-3") as ann:
+        with within():
+            await ann.say("send_message", chat_id=3, text="hello")
+            await ann.event("new_message")
+        await valkey.ask(b"XADD", b"{gogate}:stream", b"*", b"a", b"b")
+        yield
+
+
+@moves(
+    "gogate_redis_outages_total",
+    "gogate_broker_detachments_total",
+    "gogate_broker_backlog",
+    "gogate_broker_backlog_bytes",
+    "gogate_broker_backlog_dropped_total",
+    "gogate_broker_ephemeral_dropped_total",
+    "gogate_broker_behind",
+    "gogate_broker_behind_seconds",
+    groups=lambda _, folder: redis_of(folder),
+)
+@asynccontextmanager
+async def lose_others(_fake, node, monkeypatch):
+    """A node is stuck reading what others tell, and Redis goes away while people talk."""
+    monkeypatch.setattr("gogate_trio.broker.outgoing.BACKLOG_PUBLICATIONS", 1)
+    async with open_client(node.port, "token-3") as ann, open_client(node.port, "token-5") as eve:
+        async with open_redis(node):
+            before = await node.numbers()
+            assert before["gogate_broker_state", "attached"]
+
+            async def stuck(*_):
+                await trio.sleep_forever()
+
+            monkeypatch.setattr(Teller, "tell", stuck)
+            await ann.say("send_message", chat_id=3, text="one")
+            while not (await node.numbers())["gogate_broker_behind",]:  # noqa: ASYNC110 - its doing
+                await trio.sleep(0.02)
+        for text in ("two", "three"):
+            await ann.say("send_message", chat_id=3, text=text)
+        with within():
+            while (await eve.event("new_message"))["text"] != "three":
+                pass
+        await eve.say("typing", chat_id=3, is_typing=True)
+        with within():
+            await ann.event("user_typing")
+        yield
+
+
 @pytest.mark.parametrize("one", PROVOCATIONS, ids=lambda one: one.do.__name__)
 async def test_what_is_provoked_moves(fake, one, monkeypatch, tmp_path):
     """Whatever happens at the sockets is seen by whoever scrapes."""
     for name, value in one.environ.items():
         monkeypatch.setenv(name, value)
+    # Nobody waits here for a Redis that the provocation is to bring.
+    monkeypatch.setattr("gogate_trio.broker.redis.REDIS_START_SECONDS", 0.05)
     async with open_watched(fake, **one.groups(fake, tmp_path)) as node:
         before = await node.numbers()
         assert all(series in before for series in one.series)
