@@ -462,7 +462,7 @@ async def join_others(_fake, node, _monkeypatch):
     "gogate_broker_backlog_dropped_total",
     "gogate_broker_ephemeral_dropped_total",
     "gogate_broker_behind",
-    "gogate_broker_behind_seconds",
+    "gogate_broker_seconds_behind",
     groups=lambda _, folder: redis_of(folder),
 )
 @asynccontextmanager

@@ -95,7 +95,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     (
         "gauge",
-        "gogate_broker_behind_seconds",
+        "gogate_broker_seconds_behind",
         "How long ago this node had read all there was; 0 when it has.",
         lambda r: _of(r).behind_seconds,
     ),
