@@ -31,6 +31,7 @@ from gogate_trio.server.pages import PAGES, Page
 from gogate_trio.server.sockets import Listener, open_listeners
 from gogate_trio.server.tls import ON_REQUEST, Tls
 from gogate_trio.state.directory import Directory
+from gogate_trio.succession import Succession
 from gogate_trio.systemd import Service
 from gogate_trio.tracing.opening import open_tracing
 
@@ -149,8 +150,7 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     ):
         node = assemble(settings, backend, supervisor, metrics, tracer, link)
         house = node.house
-        if link is None:
-            # Several nodes have their window in Redis.
+        if node.succession is not None:
             await node.succession.inherit()
         internal = await open_internal(
             settings, node, supervisor, stop=stop, inherited=service.internal
@@ -191,17 +191,17 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         supervisor.cancel_scope.cancel()
-    if link is None:
-        await _leave(node, is_told=is_told)
+    if node.succession is not None:
+        await _leave(node, node.succession, is_told=is_told)
     _log.info("stopped")
 
 
-async def _leave(node: Node, *, is_told: bool) -> None:
+async def _leave(node: Node, succession: Succession, *, is_told: bool) -> None:
     """Leave the window to the next process: only now can nothing happen any more."""
     if is_told and node.is_settled:
-        await node.succession.leave()
+        await succession.leave()
     else:
-        node.succession.leave_nothing()
+        succession.leave_nothing()
 
 
 def _reloads(tls: Tls | None, reloader: Reloader, reread: Reread | None) -> Iterator[Reload]:

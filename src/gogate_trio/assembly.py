@@ -11,6 +11,7 @@ import trio
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import RestBackend
 from gogate_trio.broker.base import Broker
+from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.broker.opening import make_broker
 from gogate_trio.caller import Caller, Joined, Outcome
 from gogate_trio.calls import Calls
@@ -61,7 +62,8 @@ class Node:
     dials: Dials
     readiness: Readiness
     rooms: Rooms
-    succession: Succession
+    succession: Succession | None
+    """None where the window is not this node's own."""
 
     @property
     def is_settled(self) -> bool:
@@ -104,7 +106,10 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
     broker = make_broker(link, hub, control.obey, settings.resume.events, metrics)
     messages = KnownMessages()
-    succession = Succession(Estate(history, sessions, messages), broker, settings)
+    succession = None
+    if isinstance(broker, MemoryBroker):
+        # Several nodes have their window in Redis.
+        succession = Succession(Estate(history, sessions, messages), broker, settings)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
     router = Router(backend, publisher, typists, keeper, throttle, metrics, tracer, messages)

@@ -168,9 +168,6 @@ class Broker(Protocol):
     async def wait_settled(self) -> None:
         """Wait until all that was published so far is with the hub, and on its way elsewhere."""
 
-    def go_on_from(self, offset: int) -> None:
-        """Number what is published from here on, where another process has ended."""
-
     def statistics(self) -> BrokerStatistics | None:
         """Return how it is; None where there is nothing to be away."""
 

@@ -113,9 +113,6 @@ class RedisBroker:
         while (pending := self._outgoing.untold()) is not None:
             await pending.done.wait()
 
-    def go_on_from(self, offset: int) -> None:
-        """Do nothing: where it goes on, the stream says."""
-
     def statistics(self) -> BrokerStatistics:
         """Return how it is."""
         behind = max(self._reader.head - self._teller.last, 0)
