@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -20,6 +22,7 @@ from fakes.desk import FakeUser
 from fakes.node import within
 from fakes.process import open_gateway
 from fakes.secrets import KEY, KEYS
+from gogate_trio import cli
 from gogate_trio.config import Settings
 from gogate_trio.errors import OperatorError
 from gogate_trio.internal.api.overview_shapes import HistogramShown, Overview
@@ -197,28 +200,29 @@ async def test_one_frame_of_a_gateway_that_runs(fake, tmp_path):
     assert "Traceback" not in refused[1]
 
 
-async def test_what_is_no_gateway_is_said_to_be_none(tmp_path):
+def test_what_is_no_gateway_is_said_to_be_none(tmp_path, monkeypatch, capsys):
     """Nobody there, somebody else there, and no port: a line each, and no traceback."""
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = str(listeners[0].socket.getsockname()[1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERNAL_API_KEY", KEY)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
 
-    async def another_program(stream):
-        async with stream:
-            await stream.receive_some()
-            await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        def another_program():
+            with listening.accept()[0] as stream:
+                stream.recv(65536)
+                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 
-    async with trio.open_nursery() as serving:
-        serving.start_soon(trio.serve_listeners, another_program, listeners)
-        other = await top(tmp_path, "--once", INTERNAL_PORT=port)
-        serving.cancel_scope.cancel()
-    nobody = await top(tmp_path, "--once", INTERNAL_PORT=port)
-    off = await top(tmp_path, "--once")
+        answering = threading.Thread(target=another_program)
+        answering.start()
+        statuses = [cli.run(["top", "--once", "--port", port])]
+        answering.join()
+    statuses += [cli.run(["top", "--once", "--port", port]), cli.run(["top", "--once"])]
+    other, nobody, off = capsys.readouterr().err.splitlines()
 
-    assert [status for status, _ in (other, nobody, off)] == [1, 1, 1]
-    assert "is no GoGate" in other[1]
-    assert "nothing answers" in nobody[1]
-    assert "INTERNAL_PORT" in off[1]
-    assert not any("Traceback" in said for _, said in (other, nobody, off))
+    assert statuses == [1, 1, 1]
+    assert "is no GoGate" in other
+    assert "nothing answers" in nobody
+    assert "INTERNAL_PORT" in off
 
 
 def test_a_gateway_that_goes_away_is_said_to_be_away(monkeypatch):
