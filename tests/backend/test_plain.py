@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.hostile import http
@@ -69,7 +69,7 @@ async def hold(pieces: list[bytes], method: str) -> list[object]:
 
 
 STATUSES = (b"200 OK", b"201", b"204 No", b"304 X", b"100 Continue", b"500 \xff", b"600 X", b"20 X")
-LENGTHS = (b"Content-Length: 8", b"content-length:8 ")
+LENGTHS = (b"Content-Length: 8", b"content-length:8 ", b"Transfer-Encoding: chunked ")
 NEUTRAL = (b"Content-Lengths: 3", b"X:", b"X-Y: \t a b \t", b"connection: Keep-Alive")
 ODD = (
     *LENGTHS,
@@ -79,7 +79,7 @@ ODD = (
     b"Content-Length: -8",
     b"Content-Length : 8",
     b"Content-Length: 0000000000000000000008",
-    b"Transfer-Encoding: chunked",
+    b"Transfer-Encoding: Chunked",
     b"transfer-encoding: identity",
     b"Connection: close",
     b"Connection: keep-alive, close",
@@ -88,7 +88,19 @@ ODD = (
     b"no colon",
     b"",
 )
-BODIES = (BODY, b"", BODY + BODY, b"8\r\n" + BODY + b"\r\n0\r\n\r\n", http(200, BODY))
+LAST = b"0\r\n\r\n"
+BODIES = (BODY, b"", BODY + BODY, http(200, BODY))
+CHUNKS = (
+    b"8\r\n" + BODY + b"\r\n" + LAST,
+    b"3\r\n" + BODY[:3] + b"\r\n0005\r\n" + BODY[3:] + b"\r\n" + LAST,
+    b"a\r\n0123456789\r\n" + LAST,
+    b"1\r\nx\r\n" * 20 + LAST,
+    b"8;x=y\r\n" + BODY + b"\r\n" + LAST,
+    b"8\r\n" + BODY + b"\r\n0\r\nX: y\r\n\r\n",
+    b"8\r\n" + BODY + b"\r\n" + LAST + b"HTTP/1.1 ",
+    b"9\r\n" + BODY + b"\r\n" + LAST,
+    LAST,
+)
 lines = st.lists(st.sampled_from(NEUTRAL), max_size=4)
 odd_lines = st.lists(st.sampled_from(NEUTRAL + ODD), max_size=2)
 seldom = st.sampled_from((False,) * 4 + (True,))
@@ -100,15 +112,18 @@ def answers(draw: st.DrawFn) -> bytes:
     version = b"HTTP/1.0 " if draw(seldom) else b"HTTP/1.1 "
     status = draw(st.sampled_from(STATUSES)) if draw(seldom) else b"200 OK"
     odd = draw(odd_lines) if draw(seldom) else []
-    head = [version + status, *draw(lines), *odd, draw(st.sampled_from(LENGTHS)), *draw(lines)]
+    framing = draw(st.sampled_from(LENGTHS))
+    head = [version + status, *draw(lines), *odd, framing, *draw(lines)]
+    behind = CHUNKS if (framing is LENGTHS[-1]) is not draw(seldom) else BODIES
     end = b"\n" if draw(seldom) else b"\r\n"
-    answer = end.join([*head, b"", draw(st.sampled_from(BODIES))])
+    answer = end.join([*head, b"", draw(st.sampled_from(behind))])
     if draw(seldom):
         at = draw(st.integers(0, len(answer) - 1))
         answer = answer[:at] + draw(st.binary(max_size=2)) + answer[at + 1 :]
     return answer
 
 
+@settings(deadline=None, max_examples=300)
 @given(
     stream=st.lists(answers(), min_size=1, max_size=2).map(b"".join),
     cuts=st.lists(st.integers(1, 400), max_size=4),
@@ -134,7 +149,8 @@ def test_with_and_without_h11_the_same_comes_out(stream, cuts, method):
         (b"HTTP/1.1 422\r\ncontent-type: a/b\r\ncontent-length:8\r\nX: \r\n\r\n", True),
         (b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 8\r\n\r\n", True),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 8\r\n\r\n", False),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", False),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\nContent-Length: 9\r\n\r\n", False),
         (b"HTTP/1.1 204 No Content\r\nContent-Length: 8\r\n\r\n", False),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n", False),

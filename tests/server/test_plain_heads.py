@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.clients import UPGRADE
@@ -70,6 +70,7 @@ def heads(draw: st.DrawFn) -> bytes:
     return head
 
 
+@settings(deadline=None, max_examples=300)
 @given(head=heads(), cut=st.integers(1, 200))
 def test_with_and_without_h11_the_same_comes_out(head, cut):
     """Method, target, headers, what came behind it: or the status that refuses it."""

@@ -64,7 +64,7 @@ class Conversation:
         data = await self._receive(timeouts.get("read"))
         plain = read_plain_head(data) if method in _ANSWERED else None
         if plain is not None:
-            self._left, self._read = plain.length, data[plain.end :]
+            self._left, self._read = plain.length, plain.behind
             return plain
         self._h11 = talk = _waiting(method)
         talk.receive_data(data)

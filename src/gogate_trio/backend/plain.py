@@ -1,10 +1,11 @@
 """The head of an ordinary answer, read without h11. Pure.
 
 Almost every answer is of one shape: HTTP/1.1, a status that has a body, headers of a line
-each, one length. One pattern reads it in 1 µs, where h11 takes 45. The pattern knows nothing
-of anything else, and takes only what h11 would read as the same answer, which a test asks of
-both: where an answer ends is the part of HTTP that is attacked. What it does not know (chunks,
-no length or two, hints, ``Connection: close``, bare line feeds, a head in pieces) is h11's.
+each, and either one length or a few bare chunks that came with the head. One pattern reads it in
+2 µs, where h11 takes 45. The pattern knows nothing of anything else, and takes only what h11
+would read as the same answer, which a test asks of both: where an answer ends is the part of HTTP
+that is attacked. What it does not know (no length or two, chunks with words of their own or still
+to come, hints, ``Connection: close``, bare line feeds, a head in pieces) is h11's.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ class PlainHead:
 
     status_code: int
     length: int
-    """The bytes of body it announces."""
-    end: int
-    """Where the body begins in what was read."""
+    """The bytes of its body."""
+    behind: bytes = attrs.field(repr=False)
+    """Of these, what came with it; and what else came."""
     _lines: bytes = attrs.field(repr=False)
 
     @property
@@ -39,7 +40,27 @@ def read_plain_head(data: bytes) -> PlainHead | None:
     if match is None:
         return None
     status, lines, length = match.groups()
-    return PlainHead(int(status), int(length), match.end(), lines)
+    behind = data[match.end() :]
+    if length is not None:
+        return PlainHead(int(status), int(length), behind, lines)
+    body = _join_chunks(behind)
+    return None if body is None else PlainHead(int(status), len(body), body, lines)
+
+
+def _join_chunks(data: bytes) -> bytes | None:
+    """Return the body that these chunks are, to the last byte; None when they are not all plain."""
+    parts: list[bytes] = []
+    at = 0
+    while (size := _SIZE.match(data, at)) is not None and len(parts) < _CHUNKS:
+        length = int(size[1], 16)
+        begin = size.end()
+        at = begin + length + 2
+        if data[at - 2 : at] != b"\r\n":
+            return None
+        if not length:
+            return b"".join(parts) if at == len(data) else None
+        parts.append(data[begin : at - 2])
+    return None
 
 
 _NEUTRAL: Final = (
@@ -49,9 +70,16 @@ _NEUTRAL: Final = (
 )
 """Lines that say nothing about where the body ends, or whether another answer may follow."""
 
+_FRAMING: Final = (
+    rb"(?:content-length:[\t ]*+([0-9]{1,15})|transfer-encoding:[\t ]*+(?-i:chunked))[\t ]*+\r\n"
+)
 _PLAIN: Final = re.compile(
     # No 204, 205 or 304: they end with their heads, or ought to.
     rb"HTTP/1\.1 (?!20[45]|304)([2-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n"
-    rb"((?i:%b" % _NEUTRAL + rb"content-length:[\t ]*+([0-9]{1,15})[\t ]*+\r\n%b))\r\n" % _NEUTRAL
+    rb"((?i:%b%b%b))\r\n" % (_NEUTRAL, _FRAMING, _NEUTRAL)
 )
 """Possessive throughout: what it does not match, it gives up after one look at each byte."""
+
+_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+_CHUNKS: Final = 16
+"""chunks that are looked at; an answer in more of them is h11's"""
