@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.logged import configured, events
-from gogate_trio import log
+from fakes.secrets import KEY
+from gogate_trio import cli, log
 from gogate_trio.errors import OperatorError
 from gogate_trio.limits import JOURNAL_BYTES
 from gogate_trio.log.counts import COUNTS
@@ -211,3 +212,27 @@ def test_closed_or_strange_streams_are_not_the_journal():
     log.get_logger("hub").info("joined")
 
     assert events(stream)[0]["event"] == "joined"
+
+
+def test_the_gateway_itself_looks_where_its_standard_error_leads(journald, tmp_path, monkeypatch):
+    """``gogate serve`` under systemd: its last words are in the journal, with the node's name."""
+    monkeypatch.setitem(log.configure.__kwdefaults__, "journal_socket", journald.path)
+    monkeypatch.chdir(tmp_path)
+    with standard_error(tmp_path / "stderr") as (stream, journal_stream):
+        monkeypatch.setattr("sys.stderr", stream)
+        for name, value in {
+            "INTERNAL_API_KEY": KEY,
+            "JOURNAL_STREAM": journal_stream,
+            "NODE_NAME": "left",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("trio.run", lambda _: crash(RuntimeError("planted")))
+
+        assert cli.run(["serve"]) == cli.FAILURE
+
+    (entry,) = journald.entries()
+    assert (entry["GOGATE_EVENT"], entry["PRIORITY"], entry["GOGATE_NODE"]) == (
+        "crashed",
+        "2",
+        "left",
+    )

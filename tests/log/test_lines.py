@@ -289,3 +289,14 @@ def test_a_long_list_is_cut_too():
     log.get_logger("hub").info("token_over", connections=list(range(100_000)))
 
     assert len(stream.getvalue()) < 2 * log.VALUE_CHARACTERS
+
+
+def test_what_a_library_garbles_is_one_line_too():
+    """A record that cannot be written as it is names its place, and shows none of its arguments."""
+    stream = configured()
+
+    logging.getLogger("library").warning("%d", 'x\n{"event": "forged"}')
+
+    (event,) = events(stream)
+    assert (event["event"], event["kind"]) == ("record_unreadable", "library")
+    assert "forged" not in stream.getvalue()

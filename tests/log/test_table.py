@@ -28,7 +28,7 @@ def logged():
             if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
                 continue
             if node.func.attr in LEVELS and re.match(
-                r"(_?log|_?logger|log\.get_logger\(.*\))\.", said
+                r"(_?log|_?logger|(?:log\.)?get_logger\(.*\))\.", said
             ):
                 yield first.value, node.func.attr.replace("exception", "error")
 

@@ -129,8 +129,10 @@ class _LibraryHandler(logging.Handler):
             self._write(self.format(record))
         except structlog.DropEvent:
             return
-        except Exception:  # noqa: BLE001 - a record that cannot be formatted is no crash of ours
-            self.handleError(record)
+        except Exception:  # noqa: BLE001 - a record that cannot be read is no crash of ours
+            # Its text would be many lines, of which any could pass for one of ours.
+            place = f"{record.module}:{record.lineno}"
+            get_logger(__name__).warning("record_unreadable", kind=record.name, place=place)
 
 
 def _route_libraries(write: Write, formatter: logging.Formatter) -> None:
