@@ -269,26 +269,27 @@ MET: Final = {
     ),
     # ── who is online ────────────────────────────────────────────────────────
     "PRESENCE_MEMBERS": Row(
-        "error `CHAT_TOO_BIG`", "server/test_presence.py::test_a_big_chat_is_refused"
+        "error `CHAT_TOO_BIG`", "server/test_server_presence.py::test_a_big_chat_is_refused"
     ),
     "PRESENCE_CHATS": Row(
-        "error `INVALID_AUTH`", "server/test_presence.py::test_so_many_chats_may_be_asked_for"
+        "error `INVALID_AUTH`",
+        "server/test_server_presence.py::test_so_many_chats_may_be_asked_for",
     ),
     "PRESENCE_WATCHED": Row(
         "error `BUSY` with its `chat_id`",
-        "server/test_presence.py::test_so_many_chats_of_a_node_are_looked_at",
+        "server/test_server_presence.py::test_so_many_chats_of_a_node_are_looked_at",
     ),
     "PRESENCE_GRACE_SECONDS": Row(
         "`presence` without who left, so much later",
-        "server/test_presence.py::test_who_leaves_is_offline_when_the_grace_is_over_and_not_before",
+        "server/test_server_presence.py::test_who_leaves_is_offline_when_the_grace_is_over_and_not_before",
     ),
     "PRESENCE_TICK_SECONDS": Row(
         "one `presence` for all that has changed",
-        "server/test_presence.py::test_changes_within_a_second_are_one_event",
+        "server/test_server_presence.py::test_changes_within_a_second_are_one_event",
     ),
     "PRESENCE_LIST_SECONDS": Row(
         "`presence` with the new members; error `NOT_A_MEMBER` if it is none any more",
-        "server/test_presence.py::test_who_left_a_chat_looks_no_more_and_is_seen_no_more",
+        "server/test_server_presence.py::test_who_left_a_chat_looks_no_more_and_is_seen_no_more",
     ),
     # ── the life of a token ──────────────────────────────────────────────────
     "TOKEN_NOTICE_SECONDS": Row(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import attrs
 import msgspec
 import pytest
@@ -9,10 +11,15 @@ import trio
 
 from fakes.clients import CLOSE, open_client
 from fakes.node import open_node, within
+from fakes.settings import backend_settings
 from gogate_trio import publisher
-from gogate_trio.config import DrainSettings
+from gogate_trio.calls import Calls
+from gogate_trio.config import ClusterSettings, DrainSettings, Settings
+from gogate_trio.config.redis import RedisAddress
+from gogate_trio.hub import Hub
 from gogate_trio.limits import RECONNECT_SECONDS
-from gogate_trio.server.drain import send_away, spread
+from gogate_trio.server.drain import drain, send_away, spread
+from gogate_trio.state.directory import Directory
 
 
 @attrs.define(eq=False)
@@ -24,6 +31,9 @@ class Leaver:
     told: int | None = None
     away: float = 0.0
     """seconds it is asked to stay away"""
+
+    def stop_reading(self):
+        """Be read no more."""
 
     def announce(self, hangup):
         """Hear that it will be hung up on."""
@@ -149,3 +159,21 @@ async def test_the_spread_shrinks_to_what_the_drain_has_left(fake):
             await node.stopped.wait()
         assert node.metrics.closed["cut off"] == 0
         assert node.metrics.closed["service restart"] == 2
+
+
+@pytest.mark.parametrize("redis", [None, RedisAddress(hosts=(("redis.example", 6379),))])
+async def test_where_there_are_other_nodes_nobody_waits_for_this_one(autojump_clock, redis):  # noqa: ARG001  # time is its own
+    """With Redis the delay is each client's own; alone the spread comes on top."""
+    settings = Settings(
+        backend=backend_settings("http://x"),
+        cluster=ClusterSettings(redis=redis),
+        drain=DrainSettings(timeout=60.0, spread=30.0),
+    )
+    leavers = [Leaver() for _ in range(10)]
+    house = SimpleNamespace(settings=settings, connections=leavers, calls=Calls(None, None))
+
+    assert await drain(house, Hub(Directory(), None, None, set()))
+
+    waits = [each.away for each in leavers]
+    beyond = 0.0 if redis else 30.0
+    assert all(RECONNECT_SECONDS[0] <= wait - beyond <= RECONNECT_SECONDS[1] for wait in waits)

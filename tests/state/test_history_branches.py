@@ -61,7 +61,7 @@ def test_a_branch_that_heals_tells_what_the_stream_tells(before, beside, after, 
     )
     assert told(history, Position("branch", offset)) is None
     assert history.position == Position("trunk", before + after)
-    assert history.size == sum(map(len, events))
+    assert history.size == sum(each.weight for each in history.after(0))
 
 
 def test_what_lies_between_branch_and_window_is_a_gap():

@@ -146,7 +146,7 @@ class History:
         trunk = self._trunk
         if trunk is not None and trunk.epoch == epoch and floor <= trunk.offset:
             while self._entries and self._entries[-1].offset > trunk.offset:
-                self._size -= len(self._entries.pop().text)
+                self._size -= self._entries.pop().weight
             self._floor = min(self._floor, trunk.offset)
             self.epoch, self._trunk, self.head = epoch, None, trunk.offset
         else:
