@@ -102,10 +102,10 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
     keeper = Keeper(
         backend, settings.auth, reception=reception, metrics=metrics, attend=presence.ask
     )
-    connections = set[Connection]()
+    connections, messages = set[Connection](), KnownMessages()
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
-    broker = make_broker(link, hub, control.obey, settings.resume.events, metrics)
-    messages = KnownMessages()
+    events, learn = settings.resume.events, messages.learn
+    broker = make_broker(link, hub, control.obey, events, metrics, learn=learn)
     succession = None
     if isinstance(broker, MemoryBroker):
         # Several nodes have their window in Redis.

@@ -19,7 +19,7 @@ from gogate_trio.backend.base import User
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker, Publication
 from gogate_trio.errors import BackendError, BackendRejected
-from gogate_trio.ids import ChatId, UserId
+from gogate_trio.ids import ChatId, MessageId, UserId
 from gogate_trio.limits import (
     AUDIENCE_RETRY_SECONDS,
     GAP_SECONDS,
@@ -39,12 +39,16 @@ Audience = Mapping[UserId, str]
 
 
 @attrs.frozen(eq=False)
-class _Cause:
+class Cause:
     """The command behind what has happened."""
 
-    since: float | None
+    key: str | None = None
+    """Names it: what has this name is told once, however often it is published."""
+    message_id: MessageId | None = None
+    """The message that is told of for the first time."""
+    since: float | None = None
     """When it was read: trio's clock, seconds; None when nobody noted it."""
-    span: Span | None
+    span: Span | None = attrs.field(factory=current)
     """Its place in a trace; None when nobody traces it."""
 
 
@@ -56,7 +60,7 @@ class _Late:
     user: User
     until: float
     """When it is given up: trio's clock, seconds."""
-    cause: _Cause
+    cause: Cause
 
 
 @attrs.define(eq=False)
@@ -87,16 +91,14 @@ class Publisher:
         return not self._late and not self._gap_is_due
 
     async def publish(
-        self, event: Event, chat_id: ChatId | None, user: User, *, since: float | None = None
+        self, event: Event, chat_id: ChatId | None, user: User, cause: Cause | None = None
     ) -> None:
         """Tell the members of a chat what a user has done there; None tells the user alone.
-
-        ``since`` is when the command was read, for the metrics: trio's clock, seconds.
 
         The user alone is told, too, who is no member: what the backend allowed has happened,
         but it is no licence to write to the others.
         """
-        text, cause = encode_event(event), _Cause(since, current())
+        text, cause = encode_event(event), cause or Cause()
         if chat_id is None:
             await self._publish(text, {user.user_id: user.name}, None, cause)
             return
@@ -113,10 +115,16 @@ class Publisher:
         self._put_aside(text, chat_id, user, cause)
 
     async def _publish(
-        self, text: bytes, audience: Audience, chat_id: ChatId | None, cause: _Cause
+        self, text: bytes, audience: Audience, chat_id: ChatId | None, cause: Cause
     ) -> None:
         publication = Publication(
-            text, audience, is_durable=True, chat_id=chat_id, since=cause.since
+            text,
+            audience,
+            is_durable=True,
+            chat_id=chat_id,
+            key=cause.key,
+            message_id=cause.message_id,
+            since=cause.since,
         )
         if cause.span is None:
             await self.broker.publish(publication)
@@ -149,7 +157,7 @@ class Publisher:
             return None
         return names if user.user_id in names else alone
 
-    def _put_aside(self, text: bytes, chat_id: ChatId, user: User, cause: _Cause) -> None:
+    def _put_aside(self, text: bytes, chat_id: ChatId, user: User, cause: Cause) -> None:
         self.metrics.late += 1
         _log.warning("audience_unknown", chat=chat_id)
         if self.waiting >= LATE_PUBLICATIONS:

@@ -26,7 +26,7 @@ from gogate_trio.protocol.codec import Envelope, Refused, decode_command, open_e
 from gogate_trio.protocol.commands import AddReaction, Auth, Command, MarkRead, SendMessage, Typing
 from gogate_trio.protocol.events import Ack, MessageRead, NewMessage, NewReaction, Stored
 from gogate_trio.protocol.refusals import Refusal, failed
-from gogate_trio.publisher import Publisher
+from gogate_trio.publisher import Cause, Publisher
 from gogate_trio.state.messages import KnownMessages
 from gogate_trio.state.sessions import Claim
 from gogate_trio.state.throttle import Throttle
@@ -184,7 +184,8 @@ class Router:
         except BackendError as error:
             return self._failed(ask.caller, refusals.SEND_FAILED, error)
         chat_id = self._learn(stored, command.chat_id)
-        await self.publisher.publish(NewMessage(stored.body), chat_id, user, since=ask.since)
+        cause = Cause(key, stored.message_id, ask.since)
+        await self.publisher.publish(NewMessage(stored.body), chat_id, user, cause)
         return Ack() if stored.message_id is None else Stored(stored.message_id, chat_id)
 
     def _learn(self, stored: StoredMessage, asked: ChatId) -> ChatId:
@@ -204,7 +205,7 @@ class Router:
             self.messages.learn(command.message_id, confirmation.chat_id)
         event = NewReaction(command.message_id, user.user_id, user.name, command.emoji)
         chat_id = self.messages.chat_of(command.message_id)
-        await self.publisher.publish(event, chat_id, user, since=ask.since)
+        await self.publisher.publish(event, chat_id, user, Cause(key, since=ask.since))
         return Ack()
 
     async def _mark_read(self, ask: Ask, user: User, command: MarkRead, key: str | None) -> Outcome:
@@ -217,7 +218,8 @@ class Router:
                 self.messages.learn(message_id, confirmation.chat_id)
         for chat_id, message_ids in self.messages.by_chat(command.message_ids).items():
             event = MessageRead(message_ids, user.user_id, user.name)
-            await self.publisher.publish(event, chat_id, user, since=ask.since)
+            cause = Cause(key and f"{key}-{chat_id}", since=ask.since)
+            await self.publisher.publish(event, chat_id, user, cause)
         return Ack()
 
     def _failed(self, caller: Caller, refusal: Refusal, error: BackendError) -> Refusal:

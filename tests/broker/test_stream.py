@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import trio
 
-from fakes.nodes import open_nodes, until
+from fakes.nodes import CHAT, open_nodes, until
+from gogate_trio.ids import MessageId
 from gogate_trio.limits import STREAM_LEAST
 
 STREAM = b"{gogate}:stream"
@@ -46,3 +47,12 @@ async def test_what_is_too_much_at_once_is_asked_for_in_parts(valkey, monkeypatc
             await until(lambda: second.replay(before) == texts)
 
             assert second.metrics.gaps == 0
+
+
+async def test_every_node_learns_which_chat_a_message_is_in(valkey):
+    """So that a reaction on any of them reaches the chat; a node that starts learns the window."""
+    async with open_nodes(valkey.url, 2) as (first, second):
+        await first.say("hello", message_id=MessageId(612))
+        await until(lambda: second.messages.chat_of(MessageId(612)) == CHAT)
+        async with open_nodes(valkey.url, 1) as (late,):
+            await until(lambda: late.messages.chat_of(MessageId(612)) == CHAT)

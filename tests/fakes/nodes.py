@@ -21,6 +21,7 @@ from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import History, Position, Window, new_epoch
+from gogate_trio.state.messages import KnownMessages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -100,6 +101,8 @@ class Node:
     directory: Directory[Outbox]
     obeyed: list[Instruction]
     link: Link | None = None
+    messages: KnownMessages = attrs.field(factory=KnownMessages)
+    """What it has learnt of the chats of messages."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
     def join(self, user: int = 1, *, wants_positions: bool = False) -> Guest:
@@ -147,12 +150,13 @@ def make(link: Link | None, *, events: int = 1000, window: float = 600.0) -> Nod
     history = History(new_epoch(), Window(seconds=window, events=events, size=1 << 30))
     hub = Hub(directory, history, metrics, set())
     obeyed: list[Instruction] = []
+    messages = KnownMessages()
     broker = (
         MemoryBroker(hub, obeyed.append, metrics)
         if link is None
-        else RedisBroker(link, hub, obeyed.append, events, metrics)
+        else RedisBroker(link, hub, obeyed.append, events, metrics, learn=messages.learn)
     )
-    return Node(broker, hub, history, metrics, directory, obeyed, link)
+    return Node(broker, hub, history, metrics, directory, obeyed, link, messages)
 
 
 @asynccontextmanager

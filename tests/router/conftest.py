@@ -70,6 +70,10 @@ class Client:
         """Send a command."""
         self.say_raw(json.dumps({"event": event, "data": data}).encode())
 
+    def ask(self, command_id: str, event: str, **data) -> None:
+        """Send a command that has an id."""
+        self.say_raw(json.dumps({"event": event, "id": command_id, "data": data}).encode())
+
     def say_raw(self, text: bytes) -> None:
         """Send any text."""
         self._node.router.handle(self, text)

@@ -242,3 +242,26 @@ async def test_while_one_chat_waits_for_its_members_others_do_not(node, autojump
     await node.calls.wait_idle()
     await node.settle()
     assert jo.texts() == ["waits"]
+
+
+async def test_what_is_published_has_the_name_of_its_command(node, monkeypatch):
+    """The key the backend was given, so that it is told once, whichever node it is said on again."""
+    jo, published = await node.client(1), []
+    publish = node.router.publisher.broker.publish
+
+    async def note(publication):
+        published.append(publication)
+        return await publish(publication)
+
+    monkeypatch.setattr(node.router.publisher.broker, "publish", note)
+    jo.ask("x", "send_message", chat_id=1, text="hi")
+    await node.settle()
+    jo.ask("y", "add_reaction", message_id=1, emoji="!")
+    await node.settle()
+    jo.ask("z", "mark_read", message_ids=[1])
+    jo.say("send_message", chat_id=1, text="without an id")
+    await node.settle()
+
+    x, y, z, nobody = node.backend.idempotency_keys
+    assert [each.key for each in published] == [x, y, f"{z}-1", nobody] == [x, y, f"{z}-1", None]
+    assert [each.message_id for each in published] == [1, None, None, 2]

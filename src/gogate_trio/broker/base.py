@@ -16,7 +16,7 @@ from typing import Protocol
 import attrs
 import trio
 
-from gogate_trio.ids import ChatId, UserId
+from gogate_trio.ids import ChatId, MessageId, UserId
 from gogate_trio.state.history import Entry
 
 
@@ -42,6 +42,9 @@ class Publication:
     key: str | None = None
     """Names what is published: the same key within ten minutes is published once, whichever
     node it comes to; at most 200 characters. None where nobody repeats it."""
+    message_id: MessageId | None = None
+    """The message it tells of for the first time, where the backend has numbered it: other nodes
+    learn from it which chat the message is in."""
     since: float | None = None
     """When the command behind it was read: trio's clock, seconds; None when nobody noted it."""
 
@@ -73,6 +76,9 @@ class ForgetMembers:
 
 Instruction = Disconnect | Revalidate | ForgetMembers
 """What every node is to do once, in its place among the durable publications."""
+
+Learn = Callable[[MessageId, ChatId], None]
+"""Notes which chat a message is in. Must not block and raises nothing."""
 
 Obey = Callable[[Instruction], None]
 """Does what an instruction says, on one node. Must not block and raises nothing."""

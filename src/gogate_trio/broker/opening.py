@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from gogate_trio.broker.base import Broker, Obey, Receiver
+from gogate_trio.broker.base import Broker, Learn, Obey, Receiver
 from gogate_trio.broker.memory import MemoryBroker
 
 if TYPE_CHECKING:
@@ -35,12 +35,18 @@ async def open_link_if_any(
         yield link
 
 
-def make_broker(
-    link: Link | None, receiver: Receiver, obey: Obey, events: int, metrics: Metrics
+def make_broker(  # noqa: PLR0913  # what was made before it
+    link: Link | None,
+    receiver: Receiver,
+    obey: Obey,
+    events: int,
+    metrics: Metrics,
+    *,
+    learn: Learn,
 ) -> Broker:
-    """Return the broker of a node, to be run."""
+    """Return the broker of a node, to be run. ``learn`` is told of each message of another node."""
     if link is None:
         return MemoryBroker(receiver, obey, metrics)
     from gogate_trio.broker.redis import RedisBroker  # noqa: PLC0415
 
-    return RedisBroker(link, receiver, obey, events, metrics)
+    return RedisBroker(link, receiver, obey, events, metrics, learn=learn)

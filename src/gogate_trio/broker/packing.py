@@ -13,7 +13,7 @@ import msgspec
 
 from gogate_trio.broker.audiences import Audiences
 from gogate_trio.broker.base import Disconnect, ForgetMembers, Instruction, Publication, Revalidate
-from gogate_trio.ids import MAX_ID, ChatId, NodeId, UserId
+from gogate_trio.ids import MAX_ID, ChatId, MessageId, NodeId, UserId
 from gogate_trio.limits import ENTRY_BYTES
 
 VERSION: Final = "1"
@@ -58,6 +58,7 @@ class _Event(msgspec.Struct, array_like=True, tag=0, gc=False):
     chat_id: int | None
     trace: str | None
     key: str | None
+    message_id: int | None
 
 
 class _Disconnect(msgspec.Struct, array_like=True, tag=1, gc=False):
@@ -155,11 +156,12 @@ class Packing:
             publication.chat_id,
             publication.trace,
             publication.key,
+            publication.message_id,
         )
 
     def _publication(self, event: _Event, *, is_durable: bool) -> Publication | None:
         audience = self.audiences.decode(event.audience)
-        named = (event.except_user, event.chat_id)
+        named = (event.except_user, event.chat_id, event.message_id)
         is_fine = (
             audience is not None
             and all(one is None or _is_id(one) for one in named)
@@ -176,6 +178,7 @@ class Packing:
             chat_id=None if event.chat_id is None else ChatId(event.chat_id),
             trace=event.trace,
             key=event.key,
+            message_id=None if event.message_id is None else MessageId(event.message_id),
         )
 
 

@@ -14,7 +14,7 @@ import attrs
 import trio
 from coredis.exceptions import RedisError, WrongTypeError
 
-from gogate_trio.broker.base import Instruction, Publication
+from gogate_trio.broker.base import Instruction, Learn, Publication
 from gogate_trio.broker.outgoing import Outgoing
 from gogate_trio.broker.packing import VERSION, Header, Packing, read_header
 from gogate_trio.broker.scripts import ATTACH, DECLARE
@@ -49,6 +49,7 @@ class Reader:
     outgoing: Outgoing
     packing: Packing
     metrics: Metrics
+    learn: Learn
     joined: trio.Event = attrs.field(factory=trio.Event)
     """Set when the window has been read for the first time."""
     heard_at: float = 0.0
@@ -274,6 +275,8 @@ class Reader:
         what = self.packing.unpack(payload)
         if what is None:
             self.metrics.redis.junk += 1
+        if isinstance(what, Publication) and what.message_id and what.chat_id:
+            self.learn(what.message_id, what.chat_id)
         return what
 
     def _note_read(self, name: bytes, header: Header) -> None:

@@ -19,7 +19,14 @@ from typing import Final
 
 import trio
 
-from gogate_trio.broker.base import BrokerStatistics, Instruction, Obey, Publication, Receiver
+from gogate_trio.broker.base import (
+    BrokerStatistics,
+    Instruction,
+    Learn,
+    Obey,
+    Publication,
+    Receiver,
+)
 from gogate_trio.broker.ephemeral import Ephemeral
 from gogate_trio.broker.once import Once
 from gogate_trio.broker.outgoing import Outgoing
@@ -48,16 +55,26 @@ _AFTER_A_BUG_SECONDS: Final = 1.0
 class RedisBroker:
     """A ``Broker`` for one node of several. ``run`` must be running."""
 
-    def __init__(
-        self, link: Link, receiver: Receiver, obey: Obey, events: int, metrics: Metrics
+    def __init__(  # noqa: PLR0913  # what was made before it
+        self,
+        link: Link,
+        receiver: Receiver,
+        obey: Obey,
+        events: int,
+        metrics: Metrics,
+        *,
+        learn: Learn,
     ) -> None:
-        """``events``: how many publications are kept for clients that come back."""
+        """``events``: how many publications are kept for clients that come back.
+
+        ``learn`` is told of each message of another node.
+        """
         self._link = link
         self._receiver = receiver
         self._metrics = metrics
         packing, outgoing = Packing(), Outgoing()
         teller = Teller(link.node, receiver, obey, events, metrics)
-        reader = Reader(link, teller, outgoing, packing, metrics)
+        reader = Reader(link, teller, outgoing, packing, metrics, learn)
         self._packing, self._outgoing, self._teller, self._reader = (
             packing,
             outgoing,

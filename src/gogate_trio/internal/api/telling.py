@@ -10,7 +10,7 @@ import msgspec
 
 from gogate_trio.broker.base import Publication
 from gogate_trio.errors import BackendError, BackendRejected
-from gogate_trio.ids import MAX_ID, ChatId, MessageId, UserId
+from gogate_trio.ids import MAX_ID, MessageId, UserId
 from gogate_trio.internal.api.asked import UNREADABLE, Asked
 from gogate_trio.internal.api.problems import (
     BACKEND_UNAVAILABLE,
@@ -44,13 +44,15 @@ async def publish(rooms: Rooms, asked: Asked) -> Published:
         chat_id=chat_id,
         key=asked.key and f"api:{asked.key}",
         trace=asked.trace,
+        message_id=_message_id(wish, data),
     )
     if wish.ephemeral:
         rooms.broker.publish_ephemeral(publication)
         return Published(len(audience), duplicate=False)
     is_new = await rooms.broker.publish(publication)
-    if chat_id is not None and wish.event == NewMessage.NAME:
-        _learn(rooms, data, chat_id)
+    if chat_id is not None and publication.message_id is not None:
+        # It was sent over REST: somebody will react to it.
+        rooms.messages.learn(publication.message_id, chat_id)
     return Published(len(audience), duplicate=not is_new)
 
 
@@ -83,9 +85,9 @@ async def _audience(rooms: Rooms, wish: Publish) -> Mapping[UserId, str]:
         raise Refused(BACKEND_UNAVAILABLE) from None
 
 
-def _learn(rooms: Rooms, data: Mapping[str, object], chat_id: ChatId) -> None:
-    """Remember the chat of a message that was sent over REST: somebody will react to it."""
+def _message_id(wish: Publish, data: Mapping[str, object]) -> MessageId | None:
+    """Return which message is told of, where it is one that the backend has numbered."""
     number = data.get("id")
-    # ``type`` and not ``isinstance``: True is an int.
-    if type(number) is int and 1 <= number <= MAX_ID:
-        rooms.messages.learn(MessageId(number), chat_id)
+    if wish.event != NewMessage.NAME or not isinstance(number, int) or number is True:
+        return None
+    return MessageId(number) if 1 <= number <= MAX_ID else None
