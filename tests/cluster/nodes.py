@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,16 @@ from fakes.process import open_gateway
 from fakes.watched import numbers_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import socket
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fakes.backend import FakeBackend
     from fakes.process import Gateway
     from fakes.town import Town
-    from fakes.watched import Numbers
 
 PATIENCE = 60.0
+GATEWAY = ("-m", "gogate_trio")
 
 
 @attrs.define(eq=False)
@@ -41,9 +41,12 @@ class Node:
         """Where it listens."""
         return self.gateway.port
 
-    async def numbers(self) -> Numbers:
-        """Read its metrics."""
-        return await numbers_at(self.internal_port)
+    async def number(self, name: str, *labels: str) -> float:
+        """Read a metric: the sum of all that have these labels."""
+        numbers = await numbers_at(self.internal_port)
+        return sum(
+            value for key, value in numbers.items() if key[0] == name and {*labels} <= {*key[1:]}
+        )
 
 
 @attrs.define(eq=False)
@@ -56,16 +59,28 @@ class Nodes:
     lives: trio.Nursery
     environment: Mapping[str, str]
     """What all of them are given."""
+    keep: Sequence[socket.socket] = ()
+    """Sockets that all of them listen on, in place of their own."""
+    shares_port: bool = False
+    """Whether all of them are behind one port; else people see which are there."""
+    programs: dict[str, Sequence[str]] = attrs.field(factory=dict)
+    """What runs in place of the gateway, by name."""
     running: dict[str, Node] = attrs.field(factory=dict)
     all: list[Node] = attrs.field(factory=list)
     """Every life, in the order of their beginnings."""
 
     async def start(self, name: str, **environment: str) -> Node:
         """Start a gateway and let people in."""
-        node: Node = await self.lives.start(partial(self._live, name, environment))
+        given = {**self.environment, **environment}
+        if self.shares_port and not self.keep:
+            given |= {"REUSE_PORT": "true", "PORT": str(self.all[0].port if self.all else 0)}
+        node: Node = await self.lives.start(partial(self._live, name, given))
         self.running[name] = node
         self.all.append(node)
-        node.life = self.town.open(node.port)
+        if self.shares_port and len(self.all) > 1:
+            node.life = self.all[0].life
+        else:
+            node.life = self.town.open(node.port)
         self.town.chronicle.note("world", "life", node=name, number=node.life)
         return node
 
@@ -77,10 +92,24 @@ class Nodes:
         """Have one drain; return when it has ended."""
         await self._end(name, signal.SIGTERM)
 
+    async def number(self, name: str, *labels: str) -> float:
+        """Read a metric of all that run: the sum of all that have these labels."""
+        return sum([await node.number(name, *labels) for node in self.running.values()])
+
+    def bugs(self) -> tuple[str, ...]:
+        """Return what any of them has logged as a bug of its own."""
+        return tuple(
+            f"{node.name}: {entry}"
+            for node in self.all
+            for entry in node.gateway.log()
+            if entry.get("level") in {"error", "critical"} or "exception" in entry
+        )
+
     async def _end(self, name: str, number: signal.Signals) -> None:
         node = self.running.pop(name)
         self.town.chronicle.note("world", "ends", node=name, number=node.life, by=number.name)
-        self.town.close(node.life)
+        if not self.shares_port:
+            self.town.close(node.life)
         node.gateway.signal(number)
         status = await node.gateway.ended(within=PATIENCE)
         node.over.set()
@@ -93,30 +122,17 @@ class Nodes:
         *,
         task_status: trio.TaskStatus[Node],
     ) -> None:
-        internal_port = _free_port()
-        given = {
-            "INTERNAL_PORT": str(internal_port),
-            "NODE_NAME": name,
-            **self.environment,
-            **environment,
-        }
         folder = self.folder / f"{name}-{len(self.all)}"
         folder.mkdir()
-        async with open_gateway(self.fake, folder, **given) as gateway:
-            node = Node(name, gateway, internal_port)
+        given = {"INTERNAL_PORT": "0", "NODE_NAME": name, **environment}
+        program = self.programs.get(name, GATEWAY)
+        async with open_gateway(
+            self.fake, folder, keep=self.keep, program=program, **given
+        ) as gateway:
+            internal = await gateway.logged("serving_internal")
+            node = Node(name, gateway, internal["port"])
             task_status.started(node)
-            await node.over.wait()
-
-    def bugs(self) -> tuple[str, ...]:
-        """Return what any of them has logged as a bug of its own."""
-        return tuple(
-            f"{node.name}: {entry}"
-            for node in self.all
-            for entry in node.gateway.log()
-            if entry.get("level") in {"error", "critical"} or "exception" in entry
-        )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+            try:
+                await node.over.wait()
+            finally:
+                (folder / "log").write_bytes(b"\n".join(gateway.lines))

@@ -6,12 +6,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import trio
 
 from simulation.people import Careful, Guide
 
 if TYPE_CHECKING:
-    import trio
-
     from simulation.chronicle import Chronicle
     from simulation.people import Network
     from simulation.visit import Visit
@@ -65,6 +64,21 @@ class Citizen(Careful):
             await visit.say("add_reaction", f"{_REACTION}{self._reacted}", **data)
 
 
+@attrs.define(eq=False)
+class Herald(Guide):
+    """Says long things in its chats, as fast as it can, while ``is_talking``."""
+
+    async def _talk(self, visit: Visit, home: trio.Nursery) -> None:
+        del home
+        while True:
+            await trio.sleep(_HERALD_SECONDS)
+            if self.is_talking:
+                text, chat = self._next_text(), self.random.choice(self.chats)
+                self.note("said", text=text, chat=chat)
+                data = {"chat_id": chat, "text": text, "attachment_ids": [*range(1, 101)]}
+                await visit.say("send_message", **data)
+
+
 def settle(seed: str, chats: dict[int, list[int]], network: Network, chronicle: Chronicle) -> list:
     """Return the people, who have yet to begin to live."""
     people: list[Guide] = []
@@ -80,5 +94,6 @@ def settle(seed: str, chats: dict[int, list[int]], network: Network, chronicle: 
 
 _REACTS = 0.02
 """how often one reacts to a message"""
+_HERALD_SECONDS = 0.1
 _REACTION = "reaction."
 """what the ids of reactions begin with"""

@@ -7,9 +7,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import attrs
+import msgspec
 import trio
 
-from fakes.clients import Client, open_client
+from fakes.clients import PING, PONG, Client, frame, open_client
 from fakes.desk import FakeUser
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ class Probe:
     async def listen(self) -> None:
         """Take everything in, for ever."""
         while True:
-            event = await self.client.next_event()
+            got = await self.client.next_frame()
+            if got.opcode == PING:
+                await self.client.send(frame(PONG, got.payload))
+                continue
+            event = msgspec.json.decode(got.payload)
             if event["event"] == "new_message":
                 text = event["data"]["text"]
                 if text in self.heard:

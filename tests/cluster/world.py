@@ -2,7 +2,7 @@
 
 Usage::
 
-    async with open_world(fake, tmp_path, monkeypatch, nodes="ab") as world:
+    async with open_world(fake, tmp_path, monkeypatch, nodes="ab", valkey=valkey) as world:
         await world.stored(100)             # a hundred messages later
         await world.nodes.kill("a")
         await world.stored(100)
@@ -12,34 +12,40 @@ Usage::
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import asynccontextmanager
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
 from cluster.nodes import Nodes
-from cluster.people import seat, settle
+from cluster.people import Herald, seat, settle
 from cluster.probes import Probes, open_probes, seat_probes
 from fakes.town import Town, keep_books, members, until
-from simulation.checker import Case, breaches
+from simulation.checker import LIFE, Case, breaches
 from simulation.chronicle import Chronicle
 from simulation.people import Careful
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import socket
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     import pytest
 
+    from cluster.nodes import Node
     from fakes.backend import FakeBackend
     from fixtures.valkey import Valkey
+    from simulation.chronicle import Note
     from simulation.people import Guide
 
 PATIENCE = 90.0
 """seconds for everybody to come to rest; a connection that hangs is given up after 15"""
+HERALD = 3999
+CHAT_OF_THE_HERALD = 1
 
 
 @attrs.define(eq=False)
@@ -50,8 +56,10 @@ class World:
     town: Town
     nodes: Nodes
     people: list[Guide]
-    luck: Random
-    valkey: Valkey | None = None
+    herald: Herald
+    """One of the people, who is silent until told to talk."""
+    patience: float = PATIENCE
+    """Seconds for everybody to come to rest."""
 
     @property
     def chronicle(self) -> Chronicle:
@@ -71,12 +79,30 @@ class World:
         """Have probes on all nodes of now."""
         return open_probes(self.fake, self.nodes.running.values())
 
+    def stall(self, who: Sequence[Guide], *, is_stalled: bool) -> None:
+        """Have some people read nothing over the connections of now, or go on."""
+        for person in who:
+            self.town.lines[person.name].is_stalled = is_stalled
+
+    # ── what has happened ────────────────────────────────────────────────────
+
+    def notes(self, *whats: str, node: Node | None = None, **details: Any) -> list[Note]:
+        """Return what has happened of some kinds, with these details, to a node's clients."""
+        return [
+            note
+            for note in self.chronicle.of(*whats)
+            if details.items() <= note.details.items()
+            and (node is None or note.details["connection"] // LIFE == node.life)
+        ]
+
+    # ── the end ──────────────────────────────────────────────────────────────
+
     async def come_to_rest(self) -> None:
         """Let nobody talk any more, and wait until everybody knows everything, or time is up."""
         for person in self.people:
             person.is_talking = False
-        with trio.move_on_after(PATIENCE):
-            await until(self._is_at_rest, within=PATIENCE + 1)
+        with trio.move_on_after(self.patience):
+            await until(self._is_at_rest, within=self.patience + 1)
 
     def _is_at_rest(self) -> bool:
         ids: dict[int, set[int]] = {chat: set() for chat in self.town.chats}
@@ -93,9 +119,10 @@ class World:
         case = Case(self.chronicle, members(self.people), bugs=self.nodes.bugs())
         verdict = breaches(case)
         if verdict:
-            texts = {text for each in verdict for text in each.texts}
-            story = self.chronicle.story(set(sorted(texts)[:_TOLD])).splitlines()
-            told = [*map(str, verdict[:_TOLD]), f"({len(verdict)} breaches)", *story[-_LINES:]]
+            texts = {text for each in verdict[:_TOLD] for text in each.texts}
+            story = self.chronicle.story(texts).splitlines()
+            laws = Counter(each.law for each in verdict)
+            told = [str(dict(laws)), *map(str, verdict[:_TOLD]), *story[-_LINES:]]
             raise AssertionError("\n".join(told))
 
 
@@ -108,33 +135,36 @@ async def open_world(
     nodes: str = "ab",
     seed: str = "cluster",
     valkey: Valkey | None = None,
+    programs: Mapping[str, Sequence[str]] | None = None,
+    keep: Sequence[socket.socket] = (),
+    shares_port: bool = False,
     **environment: str,
 ) -> AsyncIterator[World]:
     """Start a gateway of each name and let the people live; the block's end judges."""
     sys.stdout.write(f"seed {seed}\n")
     chats = seat(seed)
+    chats[CHAT_OF_THE_HERALD].append(HERALD)
     town = Town(Chronicle(trio.current_time), chats)
     keep_books(monkeypatch, fake, town)
     seat_probes(fake)
+    herald = Herald(
+        "herald", HERALD, [CHAT_OF_THE_HERALD], town, Random("herald"), town.chronicle, paces=(0.0,)
+    )
+    herald.is_talking = False
+    people = [*settle(seed, chats, town, town.chronicle), herald]
     given = {"REDIS_URL": valkey.url} if valkey else {}
-    people = settle(seed, chats, town, town.chronicle)
     async with trio.open_nursery() as lives:
-        world = World(
-            fake,
-            town,
-            Nodes(fake, town, folder, lives, {**given, **environment}),
-            people,
-            Random(f"world-{seed}"),
-            valkey,
-        )
+        houses = Nodes(fake, town, folder, lives, {**given, **environment}, keep, shares_port)
+        houses.programs.update(programs or {})
+        world = World(fake, town, houses, people, herald)
         for name in nodes:
-            await world.nodes.start(name)
+            await houses.start(name)
         if valkey:
             world.note("together")
         async with trio.open_nursery() as streets:
             for person in people:
                 streets.start_soon(person.live)
-            await until(world_is_awake(world))
+            await until(lambda: len({note.who for note in world.notes("welcomed")}) == len(people))
             yield world
             await world.come_to_rest()
             for person in people:
@@ -143,17 +173,29 @@ async def open_world(
     world.judge()
 
 
-def world_is_awake(world: World):
-    """Return what tells whether everybody has been welcomed once."""
-
-    def is_awake() -> bool:
-        welcomed = {note.who for note in world.chronicle.of("welcomed")}
-        return len(welcomed) == len(world.people)
-
-    return is_awake
+@asynccontextmanager
+async def open_nodes(
+    fake: FakeBackend,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    nodes: str = "ab",
+    valkey: Valkey | None = None,
+) -> AsyncIterator[Nodes]:
+    """Start a gateway of each name, in front of a backend that knows keys, and nobody else."""
+    town = Town(Chronicle(trio.current_time), {})
+    keep_books(monkeypatch, fake, town)
+    given = {"REDIS_URL": valkey.url} if valkey else {}
+    async with trio.open_nursery() as lives:
+        houses = Nodes(fake, town, folder, lives, given)
+        for name in nodes:
+            await houses.start(name)
+        yield houses
+        lives.cancel_scope.cancel()
+    assert not houses.bugs()
 
 
 _TOLD = 10
-"""breaches whose stories are told"""
+"""breaches that are told"""
 _LINES = 400
-"""lines of them"""
+"""lines of their story"""

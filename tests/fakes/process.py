@@ -21,9 +21,12 @@ import attrs
 import msgspec
 import trio
 
+from fakes.systemd import launch
+
 if TYPE_CHECKING:
     import signal
-    from collections.abc import AsyncIterator
+    import socket
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from fakes.backend import FakeBackend
@@ -93,13 +96,21 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    fake: FakeBackend, folder: Path, *, open_files: int = 0, **environment: str
+    fake: FakeBackend,
+    folder: Path,
+    *,
+    open_files: int = 0,
+    keep: Sequence[socket.socket] = (),
+    program: Sequence[str] = ("-m", "gogate_trio"),
+    **environment: str,
 ) -> AsyncIterator[Gateway]:
     """Start a gateway in an empty folder, in front of a fake; the block's end kills it.
 
-    ``open_files`` lowers its limit on them. After the block its log is whole.
+    ``open_files`` lowers its limit on them; the sockets to ``keep`` are handed over as systemd
+    does; ``program`` is what Python runs. After the block its log is whole.
     """
-    command = [sys.executable, "-m", "gogate_trio", "serve"]
+    python = launch(*keep) if keep else [sys.executable]
+    command = [*python, *program, "serve"]
     if open_files:
         command = ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"', *command]
     given = {
@@ -119,6 +130,7 @@ async def open_gateway(
         env=kept | given,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        pass_fds=[sock.fileno() for sock in keep],
     )
     assert process.stderr is not None
     gateway = Gateway(process)

@@ -136,11 +136,12 @@ class Town:
         return [each for each in self.stored if user_id in self.chats[each.chat_id]]
 
     def take(self, call: Call, answer: Reply) -> Reply:
-        """Write down what was stored. A key that was seen stores nothing again."""
-        body = answer.body
-        self.stored.append(Stored(body["id"], body["chat_id"], body["user"]["id"], body["text"]))
-        for what in ("stored", "answered"):
-            self.chronicle.note("backend", what, text=body["text"], message=body["id"])
+        """Write down what was stored in our chats. A key that was seen stores nothing again."""
+        match answer.body:
+            case {"id": message, "chat_id": chat, "user": user, "text": text} if chat in self.chats:
+                self.stored.append(Stored(message, chat, user["id"], text))
+                for what in ("stored", "answered"):
+                    self.chronicle.note("backend", what, text=text, message=message)
         if key := call.headers.get("idempotency-key"):
             self._replies[key] = answer
         return answer

@@ -33,9 +33,13 @@ class Chronicle:
 
     def note(self, who: str, what: str, **details: Any) -> None:
         """Write down what happens now."""
+        self.notes.append(Note(self.now(), who, what, details))
+
+    def now(self) -> float:
+        """Return the seconds since the beginning, which is the first time somebody asks."""
         now = self.clock()
         self._began = now if self._began is None else self._began
-        self.notes.append(Note(now - self._began, who, what, details))
+        return now - self._began
 
     def of(self, *whats: str) -> Iterator[Note]:
         """Yield the notes of some kinds, in order."""

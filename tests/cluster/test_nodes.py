@@ -1,0 +1,63 @@
+"""Nodes come and go under load, and clients that do not read: the others do not notice."""
+
+from __future__ import annotations
+
+import trio
+
+from cluster.people import Citizen
+
+SLOW = 12
+"""people of one chat who stop reading"""
+LEFT = "end"
+"""why a connection is over whose client has left"""
+CUT_OFF = ("gogate_closes_total", "slow consumer")
+
+
+async def test_a_node_that_is_killed_costs_nobody_anything(world, valkey):
+    """Its clients go on at the other from where they were, and nobody is told to load."""
+    async with world(nodes="abc", valkey=valkey) as town:
+        await town.stored(100)
+        killed = town.nodes.running["a"]
+        await town.nodes.kill("a")
+        await town.stored(150)
+        await town.nodes.start("a")
+        await town.stored(100)
+
+    assert len(town.notes("over", node=killed)) > 30
+    assert len(town.notes("welcomed", recovered=True)) > 30
+    assert not town.notes("resync")
+
+
+async def test_a_node_that_joins_takes_clients_that_resume(world, valkey):
+    """It reads the window first: who was elsewhere goes on there from where it was."""
+    async with world(nodes="ab", valkey=valkey) as town:
+        await town.stored(100)
+        newcomer = await town.nodes.start("c")
+        await town.nodes.kill("b")
+        await town.stored(150)
+        async with town.open_probes() as probes:
+            took = await probes.told_from_each()
+
+    assert len(town.notes("welcomed", node=newcomer, recovered=True)) > 20
+    assert not town.notes("resync")
+    assert took < 5
+
+
+async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey):
+    """4410 on both nodes, and what they missed when they are back; their chats did not wait."""
+    async with world(valkey=valkey, WRITE_WAIT="2s") as town:
+        mine = [person for person in town.people if {*person.chats} & {*town.herald.chats}]
+        slow = [person for person in mine if isinstance(person, Citizen)][:SLOW]
+        await town.stored(50)
+        town.stall(slow, is_stalled=True)
+        town.herald.is_talking = True
+        with trio.fail_after(60):
+            while await town.nodes.number(*CUT_OFF) < SLOW:  # noqa: ASYNC110 - other processes
+                await trio.sleep(0.5)
+        town.herald.is_talking = False
+        town.stall(slow, is_stalled=False)
+        await town.stored(50)
+
+    over = [note for note in town.notes("over") if note.details["why"] != LEFT]
+    assert {note.who for note in over} == {person.name for person in slow}
+    assert {note.details["why"] for note in over} <= {4410, "reset", "write"}
