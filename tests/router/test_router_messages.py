@@ -245,7 +245,7 @@ async def test_while_one_chat_waits_for_its_members_others_do_not(node, autojump
 
 
 async def test_what_is_published_has_the_name_of_its_command(node, monkeypatch):
-    """The key the backend was given, so that it is told once, whichever node it is said on again."""
+    """The key the backend was given: it is told once, whichever node it is said on again."""
     jo, published = await node.client(1), []
     publish = node.router.publisher.broker.publish
 

@@ -56,6 +56,8 @@ class Reader:
     """When Redis last had something to say to us: trio's clock."""
     is_busy: bool = False
     """Whether Redis is not waited for just now, but the hub; or a window is read."""
+    began: float = attrs.field(factory=trio.current_time)
+    """Since when there may be clients to tell."""
     abreast_at: float = 0.0
     """When there last was nothing more to read."""
     head: int = 0
@@ -151,7 +153,7 @@ class Reader:
         await self._load(wire, epoch.decode())
 
     async def _load(self, wire: Wire, epoch: str) -> None:
-        """Make what is in the stream the window. What of it is news is told, but at the start."""
+        """Make what is in the stream the window; tell what of it is news, but nothing old."""
         teller, is_first = self.teller, not self.joined.is_set()
         if not is_first:
             self.metrics.gaps += 1
@@ -184,20 +186,19 @@ class Reader:
     async def _take_old(self, entry: Found, header: Header, epoch: str, *, is_first: bool) -> None:
         """Take an entry that may be from before this node's time."""
         what = self._what(header, entry.payload)
+        is_old = is_first and header.at / 1000 + self.teller.clock < self.began
         if header.epoch != epoch:
-            if not is_first and header.number:
+            if not is_old and header.number:
                 await self.teller.tell_off_stream(header, what)
             return
         if not self._name or not header.number:
             # The first of the epoch that is there, or the first there was.
             self.teller.begin_window(header.offset - bool(header.number))
-        if is_first:
+        if is_old:
             self.teller.learn(header, what)
         else:
             await self.teller.tell(header, what)
         self._note_read(entry.name, header)
-
-    # ── what comes next ──────────────────────────────────────────────────────
 
     async def _follow(self, wire: Wire) -> None:
         """Wait for what comes next, and tell it."""

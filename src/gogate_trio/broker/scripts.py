@@ -23,6 +23,7 @@ local function find(...)
   if not found.err:find('WRONGTYPE') then return {err = found.err} end
   return {}
 end
+local function is_epoch(word) return #word <= 32 and word:find('^[0-9a-z]+$') end
 local function text(number) return string.format('%.0f', number) end
 """
 
@@ -32,7 +33,7 @@ ATTACH: Final = Script(
 -- ARGV: an epoch to begin where there is none, the id of an entry.
 local found = find('epoch', 'head')
 if found.err then return found end
-if not found[1] or not tonumber(found[2]) then
+if not found[1] or not is_epoch(found[1]) or not tonumber(found[2]) then
   redis.call('DEL', stream, meta)
   redis.call('HSET', meta, 'epoch', ARGV[1], 'head', 0, 'bytes', 0)
   found = {ARGV[1], '0'}
