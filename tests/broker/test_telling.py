@@ -125,6 +125,18 @@ async def test_another_epoch_in_its_place_is_a_resync_and_voids_the_window(telle
     assert (ear.heard[-1].epoch, ear.heard[-1].window, ear.heard[-1].floor) == ("g", (), 8)
 
 
+async def test_the_window_knows_who_was_left_out(ear):
+    """What was not for a user is not for them when they come back to another node, either."""
+    teller = Teller("me", ear, ear.heard.append, 1000, Metrics())
+    teller.begin("e", 0)
+    teller.begin_window(0)
+    teller.learn(header(1, 1), event("1", except_user=1))
+    await teller.rejoin()
+
+    (entry,) = ear.heard[-1].window
+    assert [entry.is_for(user) for user in (1, 2)] == [False, True]
+
+
 async def test_the_window_of_a_start_is_told_to_nobody(ear):
     """And what it holds is not told later either."""
     teller = Teller("me", ear, ear.heard.append, 2, Metrics())

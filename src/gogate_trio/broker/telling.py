@@ -172,9 +172,11 @@ class Teller:
         if not isinstance(what, Publication) or name in self._aside:
             return
         at = min(header.at / 1000 + self.clock, trio.current_time())
-        self._aside[name] = Entry(header.offset, what.text, what.audience, what.chat_id, at)
-        self._size += len(what.text)
+        entry = self._aside[name] = Entry(
+            header.offset, what.text, what.audience, what.chat_id, at, what.except_user
+        )
+        self._size += entry.weight
         while len(self._aside) > max(self._events, 1) or self._size > HISTORY_BYTES:
             _, gone = self._aside.popitem(last=False)
-            self._size -= len(gone.text)
+            self._size -= gone.weight
             self._floor = gone.offset

@@ -1,0 +1,72 @@
+"""The internal API on several nodes that are one: whichever is asked, all of them do it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+from fakes.api import call
+from fakes.clients import open_client
+from fakes.node import within
+from fakes.watched import open_watched
+from fixtures.valkey import open_valkey
+from gogate_trio.config import ClusterSettings, MembershipSettings
+from gogate_trio.config.redis import RedisUrl
+
+UPDATED = {"event": "message_updated", "data": {"id": 9}}
+
+
+@asynccontextmanager
+async def open_nodes(fake, folder):
+    """Two gateways that share a Valkey, attached to it."""
+    lists = MembershipSettings(ttl=1000.0, stale=1000.0)
+    async with open_valkey(folder / "valkey") as valkey:
+        redis = RedisUrl().parse(valkey.url)
+
+        def settings(name):
+            return {
+                "cluster": ClusterSettings(redis=redis, node=name, timeout=5.0),
+                "membership": lists,
+            }
+
+        async with (
+            open_watched(fake, **settings("one")) as one,
+            open_watched(fake, **settings("two")) as two,
+        ):
+            await one.becomes_ready()
+            await two.becomes_ready()
+            yield one, two
+
+
+async def test_whichever_node_is_asked_every_node_does_it(fake, tmp_path):
+    """Published once for a key, told everywhere; forgotten, doubted and hung up on everywhere."""
+    fake.tokens["another"] = 5
+    async with (
+        open_nodes(fake, tmp_path) as (one, two),
+        open_client(one.port, "token-3") as ann,
+        open_client(two.port, "another") as eve,
+        open_client(two.port, "token-1") as john,
+    ):
+        body = {**UPDATED, "chat_id": 3}
+        with within():
+            first = await call(one.internal_port, "POST", "publish", body=body, idempotency_key="k")
+            again = await call(two.internal_port, "POST", "publish", body=body, idempotency_key="k")
+            brief = {"event": "brief", "data": {}, "users": [3, 5], "ephemeral": True}
+            await call(two.internal_port, "POST", "publish", body=brief)
+            for person in (ann, eve):
+                heard = {(await person.next_event())["event"] for _ in range(2)}
+                assert heard == {"message_updated", "brief"}
+
+            fake.chats[3].append(1)
+            await call(one.internal_port, "POST", "chats/3/members/invalidate")
+            # In its place among the publications: behind it the new member hears everything.
+            await call(two.internal_port, "POST", "publish", body=body | {"event": "joined"})
+            assert (await john.next_event())["event"] == "joined"
+
+            del fake.tokens["another"]
+            await call(one.internal_port, "POST", "users/5/revalidate")
+            assert await eve.event("joined") == {"id": 9}
+            assert await eve.close_code() == 4503
+            await call(one.internal_port, "POST", "users/1/disconnect", body={"code": 4510})
+            assert await john.close_code() == 4510
+
+    assert [first.json["duplicate"], again.json["duplicate"]] == [False, True]
