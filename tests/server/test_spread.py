@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import attrs
 import msgspec
 import pytest
@@ -13,13 +11,10 @@ from fakes.clients import CLOSE, open_client
 from fakes.node import open_node, within
 from fakes.settings import backend_settings
 from gogate_trio import publisher
-from gogate_trio.calls import Calls
 from gogate_trio.config import ClusterSettings, DrainSettings, Settings
 from gogate_trio.config.redis import RedisAddress
-from gogate_trio.hub import Hub
 from gogate_trio.limits import RECONNECT_SECONDS
-from gogate_trio.server.drain import drain, send_away, spread
-from gogate_trio.state.directory import Directory
+from gogate_trio.server.drain import least_absence, send_away, spread
 
 
 @attrs.define(eq=False)
@@ -32,9 +27,6 @@ class Leaver:
     away: float = 0.0
     """seconds it is asked to stay away"""
 
-    def stop_reading(self):
-        """Be read no more."""
-
     def announce(self, hangup):
         """Hear that it will be hung up on."""
         self.told_at, self.told = trio.current_time(), hangup.retry_after_ms
@@ -46,18 +38,17 @@ class Leaver:
         self.left_at, self.away = trio.current_time(), hangup.retry_after_ms / 1000
 
 
-async def leave(count, *, over, alone):
+async def leave(count, *, over, absence=0.0):
     """Send so many away; return them in the order in which they came, and when it began."""
     leavers, begin = [Leaver() for _ in range(count)], trio.current_time()
-    await send_away(leavers, over=over, alone=alone)
+    await send_away(leavers, over=over, absence=absence)
     assert all(begin <= each.told_at <= each.left_at for each in leavers)
     return leavers, begin
 
 
-@pytest.mark.parametrize("alone", [True, False])
-async def test_clients_leave_at_an_even_pace_and_in_no_order(autojump_clock, alone):  # noqa: ARG001  # time is its own
+async def test_clients_leave_at_an_even_pace_and_in_no_order(autojump_clock):  # noqa: ARG001  # time is its own
     """In each tenth of the spread a tenth of them, whenever they had come."""
-    leavers, begin = await leave(1000, over=10.0, alone=alone)
+    leavers, begin = await leave(1000, over=10.0)
 
     left = [each.left_at - begin for each in leavers]
     assert [sum(second <= each < second + 1 for each in left) for second in range(10)] == (
@@ -67,10 +58,10 @@ async def test_clients_leave_at_an_even_pace_and_in_no_order(autojump_clock, alo
     assert trio.current_time() - begin <= 10.0
 
 
-@pytest.mark.parametrize(("alone", "door_opens"), [(True, 10.0), (False, 0.0)])
-async def test_they_come_back_at_that_pace_to_an_open_door(autojump_clock, alone, door_opens):  # noqa: ARG001  # time is its own
+@pytest.mark.parametrize("door_opens", [0.0, 10.0])
+async def test_they_come_back_at_that_pace_to_an_open_door(autojump_clock, door_opens):  # noqa: ARG001  # time is its own
     """A node that is alone is not there before its drain is over; another one is at once."""
-    leavers, begin = await leave(1000, over=10.0, alone=alone)
+    leavers, begin = await leave(1000, over=10.0, absence=door_opens)
 
     back = [each.left_at + each.away - begin for each in leavers]
     assert min(back) >= door_opens + RECONNECT_SECONDS[0]
@@ -161,19 +152,11 @@ async def test_the_spread_shrinks_to_what_the_drain_has_left(fake):
         assert node.metrics.closed["service restart"] == 2
 
 
-@pytest.mark.parametrize("redis", [None, RedisAddress(hosts=(("redis.example", 6379),))])
-async def test_where_there_are_other_nodes_nobody_waits_for_this_one(autojump_clock, redis):  # noqa: ARG001  # time is its own
-    """With Redis the delay is each client's own; alone the spread comes on top."""
-    settings = Settings(
-        backend=backend_settings("http://x"),
-        cluster=ClusterSettings(redis=redis),
-        drain=DrainSettings(timeout=60.0, spread=30.0),
-    )
-    leavers = [Leaver() for _ in range(10)]
-    house = SimpleNamespace(settings=settings, connections=leavers, calls=Calls(None, None))
+@pytest.mark.parametrize(
+    ("redis", "seconds"), [(None, 30.0), (RedisAddress(hosts=(("redis.example", 6379),)), 0.0)]
+)
+def test_where_there_are_other_nodes_nobody_waits_for_this_one(redis, seconds):
+    """With Redis the delay is each client's own alone; without, the spread comes on top."""
+    settings = Settings(backend=backend_settings("http://x"), cluster=ClusterSettings(redis=redis))
 
-    assert await drain(house, Hub(Directory(), None, None, set()))
-
-    waits = [each.away for each in leavers]
-    beyond = 0.0 if redis else 30.0
-    assert all(RECONNECT_SECONDS[0] <= wait - beyond <= RECONNECT_SECONDS[1] for wait in waits)
+    assert least_absence(settings, 30.0) == seconds

@@ -13,10 +13,11 @@ from typing import Final
 import trio
 
 from gogate_trio.broker.base import Broker
-from gogate_trio.config import DrainSettings
+from gogate_trio.config import DrainSettings, Settings
 from gogate_trio.hub import Hub
 from gogate_trio.limits import DRAIN_PER_SECOND, DRAIN_SPREAD_SECONDS, RECONNECT_SECONDS
 from gogate_trio.protocol import close
+from gogate_trio.protocol.close import Hangup
 from gogate_trio.server.connection import Connection
 from gogate_trio.server.house import House
 
@@ -41,9 +42,8 @@ async def drain(house: House, broker: Broker, hub: Hub, *, draw: Draw = random.u
     ends_at = trio.current_time() + settings.timeout
     is_told = await _answer_all(house, broker, hub, within=settings.timeout * _SHARE)
     over = min(spread(settings, len(house.connections)), (ends_at - trio.current_time()) * _SHARE)
-    # With Redis there are other nodes to go to in the meantime.
-    alone = house.settings.cluster.redis is None
-    await send_away(house.connections, over=over, alone=alone, draw=draw)
+    absence = least_absence(house.settings, over)
+    await send_away(house.connections, over=over, absence=absence, draw=draw)
     return is_told
 
 
@@ -54,17 +54,28 @@ def spread(settings: DrainSettings, clients: int) -> float:
     return min(DRAIN_SPREAD_SECONDS, clients / DRAIN_PER_SECOND)
 
 
+def least_absence(settings: Settings, over: float) -> float:
+    """Return the seconds that clients who are hung up on over so many have to stay away at least.
+
+    With Redis there are other nodes to go to. A node that is alone is not there before its drain
+    is over: the first would come to a closed door, and all of them stand there when it opens.
+    """
+    return over if settings.cluster.redis is None else 0.0
+
+
 async def send_away(
-    connections: Collection[Connection], *, over: float, alone: bool, draw: Draw = random.uniform
+    connections: Collection[Connection],
+    *,
+    over: float,
+    absence: float,
+    draw: Draw = random.uniform,
 ) -> None:
     """Hang up on all connections within ``over`` seconds, at an even pace and in no order.
 
-    They come back at that pace too. Where there is no other node they are to wait for as long
-    again: the first would come to a closed door, and all of them stand there when it opens.
+    They come back at that pace too, each after ``absence`` seconds and a delay of its own.
     """
-    away = over if alone else 0.0
     leaving = [
-        (draw(0.0, 1.0), connection, close.restart(round((away + draw(*RECONNECT_SECONDS)) * 1000)))
+        (draw(0.0, 1.0), connection, _restart(absence + draw(*RECONNECT_SECONDS)))
         for connection in connections
     ]
     leaving.sort(key=lambda each: each[0])
@@ -77,6 +88,10 @@ async def send_away(
         # Within its own slot at random: nothing that all do at the same beat.
         await trio.sleep_until(begin + over * (place + draw(0.0, 1.0)) / len(leaving))
         connection.hang_up(hangup)
+
+
+def _restart(after: float) -> Hangup:
+    return close.restart(round(after * 1000))
 
 
 async def _answer_all(house: House, broker: Broker, hub: Hub, *, within: float) -> bool:
