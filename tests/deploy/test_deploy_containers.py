@@ -22,6 +22,7 @@ from fakes.node import open_node
 from fakes.process import open_gateway
 from fakes.secrets import KEY
 from fakes.systemd import PATIENCE, environment
+from fakes.watched import numbers_at
 from fixtures.proxies import free_port, nginx_command, wait_for_port
 from fixtures.systemd import run_command
 from fixtures.valkey import open_valkey
@@ -126,7 +127,7 @@ def test_what_runs_is_hardened_and_nobody_outside_gets_past_nginx():
 
 
 async def test_the_whole_of_it_chats(tmp_path):
-    """Backend, Valkey, two gateways and nginx, as the compose file has them: a message arrives."""
+    """Backend, Valkey, two gateways and nginx, as the compose file has them: people talk."""
     ports = {"backend": free_port(), "nginx": free_port()}
     command = [sys.executable, "-m", "gogate_trio.demo"]
     given = {"HOST": "localhost", "PORT": str(ports["backend"]), "INTERNAL_API_KEY": KEY}
@@ -139,6 +140,7 @@ async def test_the_whole_of_it_chats(tmp_path):
         variables = {
             "BACKEND_API_URL": f"http://localhost:{ports['backend']}",
             "REDIS_URL": valkey.url,
+            "INTERNAL_PORT": "0",
         }
         async with (
             open_gateway(unused, tmp_path, NODE_NAME="gogate-1", **variables) as one,
@@ -154,7 +156,7 @@ async def test_the_whole_of_it_chats(tmp_path):
             async with run_command(nginx, environment(), cwd=tmp_path) as proxy:
                 try:
                     await wait_for_port(ports["nginx"], proxy)
-                    await _chat(ports["nginx"])
+                    await _chat(ports["nginx"], one, two)
                 finally:
                     proxy.process.send_signal(signal.SIGTERM)
                     with trio.move_on_after(PATIENCE, shield=True):
@@ -163,13 +165,21 @@ async def test_the_whole_of_it_chats(tmp_path):
         assert await backend.ended() == 0
 
 
-async def _chat(port):
-    status, answer = await _post(port, "/api/v1/demo/tokens", {"user_id": 1})
-    assert status == 200
-    async with open_client(port, answer["token"]) as client:
+async def _chat(port, *gateways):
+    """Two people talk; nginx has led the second one to the gateway that had nobody yet."""
+    tokens = []
+    for user_id in (1, 2):
+        status, answer = await _post(port, "/api/v1/demo/tokens", {"user_id": user_id})
+        assert status == 200
+        tokens.append(answer["token"])
+    async with open_client(port, tokens[0]) as john, open_client(port, tokens[1]) as jane:
         with trio.fail_after(PATIENCE):
-            await client.say("send_message", chat_id=1, text="in the box")
-            assert (await client.event("new_message"))["text"] == "in the box"
+            await john.say("send_message", chat_id=1, text="in the box")
+            for person in (john, jane):
+                assert (await person.event("new_message"))["text"] == "in the box"
+            for gateway in gateways:
+                numbers = await numbers_at((await gateway.logged("serving_internal"))["port"])
+                assert numbers["gogate_connections", "authenticated"] == 1
     # The internal endpoints take the key alone; nobody outside gets to try.
     status, _ = await _post(port, "/api/internal/v1/auth/validate", {"token": answer["token"]})
     assert status == 404

@@ -15,6 +15,7 @@ from fakes.clients import open_client
 from fakes.node import open_node, within
 from fakes.process import open_gateway
 from fakes.systemd import environment
+from fixtures.valkey import open_valkey
 from gogate_trio.config import TracingSettings
 from gogate_trio.errors import OperatorError
 from gogate_trio.limits import TRACE_BATCH, TRACE_FLUSH_SECONDS, TRACE_SPANS
@@ -101,6 +102,36 @@ async def test_one_trace_leads_from_the_command_to_those_who_hear(fake, collecto
     assert command.trace_id not in logins
     heard = b"".join(collector.bodies)
     assert not any(word in heard for word in (b"token-", b"nobody else", fake.key.encode()))
+
+
+async def test_a_trace_leads_to_every_gateway(fake, collector, tmp_path):
+    """Each tells its own part of the fan-out, under the one publication, by its own name."""
+    async with open_valkey(tmp_path) as valkey:
+        environ = {
+            "TRACING": "true",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "REDIS_URL": valkey.url,
+        }
+        async with (
+            open_gateway(fake, tmp_path, NODE_NAME="left", **environ) as left,
+            open_gateway(fake, tmp_path, NODE_NAME="right", **environ) as right,
+        ):
+            async with (
+                open_client(left.port, "token-1") as john,
+                open_client(right.port, "token-2") as jane,
+            ):
+                with within():
+                    await john.say("send_message", chat_id=2, text="hello")
+                    await jane.event("new_message")
+            for gateway in (left, right):
+                gateway.signal(signal.SIGTERM)
+                assert await gateway.ended() == 0
+
+    published = collector.span("publish", "producer")
+    delivered = [one for one in collector.spans if one.name == "deliver"]
+    assert {one.parent_id for one in delivered} == {published.span_id}
+    assert {one.trace_id for one in delivered} == {published.trace_id}
+    assert sorted(one.resource["service.instance.id"] for one in delivered) == ["left", "right"]
 
 
 async def test_what_goes_wrong_is_seen_in_its_trace(fake, collector, tmp_path):
