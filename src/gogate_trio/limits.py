@@ -256,6 +256,23 @@ PRESENCE_WATCHED: Final = 5_000
 PRESENCE_LEAVERS: Final = 100_000
 """users who left one node within the grace that are remembered; who left first goes first."""
 
+# ── several nodes ────────────────────────────────────────────────────────────
+
+NODE_BEAT_SECONDS: Final = 1.0
+"""seconds between two signs of life of a node; as often it hears whom it has to hang up on and who
+has moved. One script of Redis, about 50 µs."""
+
+NODE_LEASE_SECONDS: Final = 10.0
+"""seconds for which a sign of life counts: a node that was killed is gone after that. Ten beats, so
+that neither a stall nor a Redis that changes its master costs a node its place."""
+
+CLUSTER_WAIT_SECONDS: Final = 0.25
+"""seconds a command or an ``auth`` waits to hear from the other nodes; then the word of this node
+counts. A hundred round trips."""
+
+CLUSTER_WAITING: Final = 10_000
+"""commands of one node that wait for that at once; who comes then goes by this node's word."""
+
 # ── flooding ─────────────────────────────────────────────────────────────────
 
 STRIKES_PER_SECOND: Final = 5.0

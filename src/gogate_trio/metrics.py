@@ -122,6 +122,11 @@ class Metrics:
     """times the stream had to begin anew: every resuming client was told to fetch"""
     api: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     """requests to the internal API, by operation and status"""
+    nodes: int = 0
+    """nodes that were alive at the last sign of life of this one, itself among them"""
+    fallbacks: Counter[str] = attrs.field(factory=Counter)
+    """questions the other nodes did not answer in time, by what about: then this node went by
+    what it knew"""
     presence_told: int = 0
     """``presence`` events offered to connections"""
     rechecks: Counter[str] = attrs.field(factory=Counter)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
+from typing import Protocol
 
 import attrs
 import trio
@@ -17,7 +18,7 @@ from gogate_trio.backend.base import Backend, StoredMessage, User
 from gogate_trio.caller import Ask, Caller, Joined, Outcome
 from gogate_trio.calls import Job
 from gogate_trio.errors import BackendError, BackendRejected
-from gogate_trio.ids import ChatId
+from gogate_trio.ids import ChatId, UserId
 from gogate_trio.keeper import Keeper
 from gogate_trio.limits import EARLY_COMMANDS
 from gogate_trio.metrics import Metrics
@@ -34,6 +35,13 @@ from gogate_trio.tracing.spans import Tracer, run_within
 from gogate_trio.typing_events import Typists
 
 
+class SharedPace(Protocol):
+    """The rates of users over all nodes."""
+
+    async def wait(self, name: str, user_id: UserId) -> float:
+        """Take one from a user's bucket: 0 when there was one, else the seconds until there is."""
+
+
 @attrs.define(eq=False)
 class Router:
     """What commands do. One router serves all connections of a node."""
@@ -45,6 +53,8 @@ class Router:
     throttle: Throttle
     metrics: Metrics
     tracer: Tracer | None = None
+    shared: SharedPace | None = None
+    """The rates over all nodes; None where there is only this one."""
     messages: KnownMessages = attrs.field(factory=KnownMessages)
 
     def handle(self, caller: Caller, text: bytes) -> None:
@@ -120,10 +130,17 @@ class Router:
             refusal = self._type(ask, user, command)
             if refusal is not None:
                 self._turn_down(ask, refusal)
+        elif self.shared is not None and (wait := await self._wait_of_all(user, command)):
+            self._turn_down(ask, refusals.RATE_LIMITED.after(wait))
         elif ask.command_id is None:
             ask.answer(await self._do(ask, user, command, None))
         else:
             await self._do_once(ask, user, command)
+
+    async def _wait_of_all(self, user: User, command: Command) -> float:
+        """Take one from the user's bucket over all nodes, as one was taken from this node's."""
+        assert self.shared is not None  # noqa: S101 - the caller looked
+        return await self.shared.wait(_SHARED[type(command)], user.user_id)
 
     # ── once ─────────────────────────────────────────────────────────────────
 
@@ -242,5 +259,9 @@ def _idempotency_key(ask: Ask, user: User) -> str:
     name = f"{user.user_id}:{scope}:{type(ask.command_id).__name__}:{ask.command_id}"
     return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
+
+_SHARED = {SendMessage: "send_message", AddReaction: "add_reaction", MarkRead: "mark_read"}
+"""The commands whose pace is a user's, and that wait for the backend anyway. An ``auth`` is its
+connection's affair; typing waits for nothing, so its pace is kept by each node."""
 
 _UNAUTHORIZED = 401

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import attrs
 
+from gogate_trio import limits
 from gogate_trio.ids import NodeId, UserId
 
 HERE: Final = -1.0
@@ -59,3 +60,13 @@ class NodeInfo:
     """Seconds since 1970."""
     connections: int
     users: int
+
+
+@attrs.frozen(kw_only=True)
+class Pulse:
+    """The seconds of the registry; see ``limits`` for each."""
+
+    beat: float = limits.NODE_BEAT_SECONDS
+    lease: float = limits.NODE_LEASE_SECONDS
+    wait: float = limits.CLUSTER_WAIT_SECONDS
+    grace: float = limits.PRESENCE_GRACE_SECONDS

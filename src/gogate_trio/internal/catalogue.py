@@ -246,6 +246,21 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Frames that wait for the connection that is furthest behind.",
         lambda r: r.crowd.most_frames,
     ),
+    # Several nodes.
+    _one(
+        "gauge",
+        "gogate_nodes",
+        "Nodes that live, this one among them, by its last sign of life; 0 for one that is alone.",
+        lambda r: r.metrics.nodes,
+    ),
+    _each(
+        "gogate_cluster_fallbacks_total",
+        "Questions that the other nodes, which is to say Redis, did not answer in time, by what"
+        " about; this node then went by what it knew itself.",
+        "kind",
+        lambda r: r.metrics.fallbacks,
+        ("connections", "rates", "presence"),
+    ),
     # Who is online.
     _one(
         "counter",

@@ -38,6 +38,11 @@ class Limiter(Generic[K]):
         self._capacity = capacity
         self._arrivals: dict[K, float] = {}
 
+    @property
+    def rate(self) -> Rate | None:
+        """The rate in force."""
+        return self._rate
+
     def __len__(self) -> int:
         """Return how many keys are remembered."""
         return len(self._arrivals)

@@ -31,6 +31,10 @@ class Throttle:
         for name, rate in rates.items():
             self._limiters[name].adjust(rate)
 
+    def rate(self, name: str) -> Rate | None:
+        """Return the rate in force; None where there is none."""
+        return self._limiters[name].rate
+
     def wait(self, name: str, key: int, now: float, *, count: int = 1) -> float:
         """Take ``count`` from a bucket: 0 when there was room, else seconds until there is."""
         return self._limiters[name].take(key, now, count)

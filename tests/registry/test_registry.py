@@ -1,0 +1,366 @@
+"""Laws of the nodes: they know each other, count together, and forget who died."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+import trio
+
+from fakes.registry import PULSE, open_nodes, open_registered, until
+from gogate_trio import limits
+from gogate_trio.cluster import scripts
+from gogate_trio.cluster.base import HERE
+from gogate_trio.errors import ClusterUnavailable
+
+ANN, BOB = 1, 2
+
+
+async def names(node):
+    """What the nodes are called that a node knows."""
+    return [each.name for each in await node.survey.nodes()]
+
+
+def left(people):
+    """How many of these have not been hung up on."""
+    return sum(person.hangup is None for person in people)
+
+
+async def test_nodes_know_each_other(valkey):
+    """Each lists itself first, and what each says of itself."""
+    async with open_nodes(valkey, "b", "a", "c") as (b, a, c):
+        await a.enter(ANN)
+        await until(lambda: a.metrics.nodes == 3)
+
+        assert await names(b) == ["b", "a", "c"]
+        await until(lambda: _users_seen(c, "a", 1))
+        card = (await c.survey.nodes())[1]
+        assert attrs.astuple(card)[1:] == ("a", "1.0", "serving", 1.5, 7, 1)
+        assert card.id == a.link.node
+
+
+async def _users_seen(node, name, users):
+    return next(each.users for each in await node.survey.nodes() if each.name == name) == users
+
+
+async def test_who_says_goodbye_is_gone_at_once(valkey):
+    """A drained node counts for nothing from then on."""
+    async with open_nodes(valkey, "a", "b", limit=1, policy="oldest") as (a, b):
+        await a.enter(ANN)
+        await a.registry.leave()
+
+        assert await names(b) == ["b"]
+        assert await b.enter(ANN)
+
+
+async def test_a_goodbye_takes_no_longer_than_a_moment(valkey):
+    """Without Redis too; and the node does not come back by itself."""
+    pulse = attrs.evolve(PULSE, wait=0.1)
+    async with open_nodes(valkey, "a", "b", deadline=0.3, pulse=pulse) as (a, b):
+        valkey.pause()
+        began = trio.current_time()
+        await a.registry.leave()
+        assert trio.current_time() - began < 0.25
+        valkey.resume()
+        await until(lambda: not b.registry._is_away)
+        await until(lambda: b.metrics.nodes == 1)
+
+
+async def test_who_dies_is_gone_when_its_lease_ends(valkey):
+    """After a kill -9 nobody has to tidy up; until then its connections count."""
+    async with open_nodes(valkey, "a", "b", limit=1, policy="oldest") as (a, b):
+        await a.enter(ANN)
+        a.die()
+
+        assert await b.enter(ANN) is None
+        await until(lambda: b.metrics.nodes == 1)
+        assert await names(b) == ["b"]
+        assert await b.enter(ANN)
+        await trio.sleep(PULSE.lease + PULSE.grace + 0.1)
+        assert await valkey.ask(b"EXISTS", a.link.key(f"node:{a.link.node}:users")) == 0
+
+
+async def test_over_all_nodes_the_newest_stay(valkey):
+    """MAX_CONNECTIONS_PER_USER counts everywhere; the oldest goes, on whatever node it is."""
+    async with open_nodes(valkey, "a", "b", "c", limit=3) as (a, b, c):
+        people = []
+        for node in (a, b, c, b, a):
+            people.append(await node.enter(ANN))
+            # Nodes compare milliseconds.
+            await trio.sleep(0.005)
+        others = [await node.enter(BOB) for node in (a, b, c)]
+        await until(lambda: left(people) == 3)
+        await trio.sleep(PULSE.beat * 3)
+
+        assert [person.hangup is None for person in people] == [False, False, True, True, True]
+        assert people[0].hangup.code == 4509
+        assert left(others) == 3
+
+
+async def test_over_all_nodes_the_oldest_stay_where_that_is_said(valkey):
+    """The newest is refused, until one of the others leaves."""
+    async with open_nodes(valkey, "a", "b", limit=2, policy="oldest") as (a, b):
+        first, second = await a.enter(ANN), await b.enter(ANN)
+
+        assert await b.enter(ANN) is None
+        assert await a.enter(ANN) is None
+        first.leave()
+        await until(lambda: _enters(b, ANN))
+        assert second.hangup is None
+
+
+async def _enters(node, user):
+    return await node.enter(user) is not None
+
+
+@pytest.mark.parametrize("policy", ["newest", "oldest"])
+async def test_the_cap_holds_when_many_come_at_once_everywhere(valkey, policy):
+    """Whatever the order: as many stay as may, and not one fewer."""
+    async with open_nodes(valkey, "a", "b", "c", limit=4, policy=policy) as nodes:
+        people = []
+
+        async def come(node):
+            people.append(await node.enter(ANN))
+
+        async with trio.open_nursery() as coming:
+            for node in nodes * 8:
+                coming.start_soon(come, node)
+
+        def here():
+            return sum(node.roster.count(ANN) for node in nodes)
+
+        await until(lambda: here() == 4)
+        await trio.sleep(PULSE.beat * 4)
+        assert here() == 4
+        assert not sum((node.metrics.fallbacks for node in nodes), start=nodes[0].metrics.errors)
+
+
+async def test_after_a_redis_that_forgot_everything_all_is_known_again(valkey):
+    """FLUSHALL costs a beat: then everybody counts as before."""
+    async with open_nodes(valkey, "a", "b", limit=2, policy="oldest") as (a, b):
+        await a.enter(ANN)
+        await b.enter(ANN)
+        await valkey.ask(b"FLUSHALL")
+
+        await until(lambda: _all_know(a, b))
+        await until(lambda: _standing(b, ANN, HERE))
+        assert await b.enter(ANN) is None
+
+
+async def _all_know(*nodes):
+    return all([len(await names(node)) == len(nodes) for node in nodes])
+
+
+async def _standing(node, user, wanted):
+    return (await node.survey.standings([user])) == [wanted]
+
+
+async def test_while_redis_is_away_each_node_counts_alone_and_nobody_waits(valkey):
+    """Whoever comes is let in by the word of this node; it is counted, and made up for."""
+    async with open_nodes(valkey, "a", "b", limit=2, policy="oldest", deadline=0.3) as (a, b):
+        await a.enter(ANN)
+        await valkey.kill()
+        with trio.fail_after(10):
+            assert await b.enter(ANN)
+            assert await b.enter(ANN)
+            assert await b.enter(ANN) is None
+        assert b.metrics.fallbacks["connections"] == 2
+        with pytest.raises(ClusterUnavailable):
+            await b.survey.nodes()
+
+        await valkey.start()
+        await until(lambda: _answers(b))
+        await until(lambda: _standing(a, ANN, HERE))
+        assert await a.enter(ANN) is None
+
+
+async def _answers(node):
+    try:
+        return len(await names(node)) == 2
+    except ClusterUnavailable:
+        return False
+
+
+async def test_a_redis_that_hangs_holds_nobody_up(valkey):
+    """CLUSTER_WAIT_SECONDS: a moment for the first, and none at all for those behind."""
+    pulse = attrs.evolve(PULSE, wait=0.1)
+    async with open_nodes(valkey, "a", limit=2, deadline=0.5, pulse=pulse) as (a,):
+        valkey.pause()
+        began = trio.current_time()
+        assert await a.enter(ANN)
+        assert trio.current_time() - began < 0.45
+        await until(lambda: a.registry._is_away)
+        began = trio.current_time()
+        for _ in range(100):
+            assert await a.enter(BOB)
+        assert trio.current_time() - began < 0.1
+        assert a.metrics.fallbacks["connections"] == 101
+        valkey.resume()
+        await until(lambda: not a.registry._is_away)
+
+
+async def test_no_more_wait_at_the_door_than_there_is_room_for(valkey, monkeypatch):
+    """CLUSTER_WAITING: who comes then is let in by this node alone."""
+    monkeypatch.setattr(limits, "CLUSTER_WAITING", 3)
+    async with open_nodes(valkey, "a", limit=100) as (a,):
+        async with trio.open_nursery() as coming:
+            for user in range(10):
+                coming.start_soon(a.enter, user + 1)
+
+        assert a.metrics.fallbacks["connections"] == 7
+        assert len(a.roster) == 10
+
+
+async def test_a_node_with_many_users_says_all_of_them(valkey):
+    """In pieces, and again to a Redis that has forgotten them; others hear who has moved."""
+    users = list(range(1, 701))
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        for user in users:
+            await a.enter(user)
+        await until(lambda: _all_here(b, users))
+        await until(lambda: set(b.moved) == set(users))
+        await valkey.ask(b"FLUSHALL")
+        await until(lambda: _all_here(b, users))
+
+
+async def _all_here(node, users):
+    return await node.survey.standings(users) == [HERE] * len(users)
+
+
+async def test_a_report_that_comes_late_changes_nothing(valkey):
+    """What hung in a connection for a while does not undo what was said since."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        await a.enter(ANN)
+        await until(lambda: _standing(b, ANN, HERE))
+        node = f"node:{a.link.node}"
+        names_ = ("nodes", f"{node}:users", f"{node}:errands", "left", "moves")
+        reply = await a.link.run(
+            scripts.REPORT,
+            [a.link.key(name) for name in names_],
+            *(a.link.key("node:"), a.link.node, 1000, 1, 1, 1, "newest"),
+            *(ANN, 0, 0, 0),
+        )
+
+        assert reply == 0
+        assert await _standing(b, ANN, HERE)
+
+
+async def test_junk_among_the_cards_is_passed_over(valkey):
+    """Whatever somebody writes there, the others are listed."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        for number, junk in enumerate(("x", "[]", '{"id": 1}', "\xff")):
+            await valkey.ask(b"ZADD", a.link.key("nodes"), 10**15, f"junk{number}")
+            await valkey.ask(b"SET", a.link.key(f"node:junk{number}:card"), junk)
+
+        assert await names(b) == ["b", "a"]
+
+
+async def test_what_is_no_answer_is_an_outage(valkey):
+    """Keys of another kind under our names: each node goes on alone, without a bug."""
+    async with open_registered(valkey, "a", limit=1) as a:
+        await until(lambda: a.metrics.nodes == 1)
+        await valkey.ask(b"SET", a.link.key("nodes"), "mine")
+        await until(lambda: a.registry._is_away)
+
+        assert await a.enter(ANN)
+        assert a.metrics.bugs == 0
+
+
+# ── where users are ──────────────────────────────────────────────────────────
+
+
+async def test_where_users_are_is_said_by_all_other_nodes(valkey):
+    """Of this node's own users the registry says nothing: the node knows better."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        ann = await a.enter(ANN)
+        await until(lambda: _standing(b, ANN, HERE))
+        assert await a.survey.standings([ANN, BOB]) == [None, None]
+        ann.leave()
+        await until(lambda: _left(b, ANN))
+
+        assert await a.survey.standings([]) == []
+
+
+async def _left(node, user):
+    (standing,) = await node.survey.standings([user])
+    return standing is not None and standing >= 0
+
+
+async def test_who_changes_nodes_within_the_grace_was_never_away(valkey):
+    """Whoever looks, from whatever node, sees no gap."""
+    async with open_nodes(valkey, "a", "b", "c") as (a, b, c):
+        looks = [node.look_at(ANN) for node in (a, b, c)]
+        for look in looks:
+            await look.get_to_know([ANN])
+        ann = await a.enter(ANN)
+        await until(lambda: all(look.is_online(ANN) for look in looks))
+        seen = []
+
+        async def watch():
+            while True:
+                for look in looks:
+                    look.expire()
+                    seen.append(look.is_online(ANN))
+                await trio.sleep(0.01)
+
+        c.tasks.start_soon(watch)
+        for node in (b, a, b):
+            ann.leave()
+            await trio.sleep(PULSE.grace / 3)
+            ann = await node.enter(ANN)
+            await trio.sleep(PULSE.grace)
+
+        assert all(seen)
+
+
+async def test_who_leaves_for_good_is_offline_everywhere_after_the_grace(valkey):
+    """Also to somebody who looks only when they have gone."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        look = b.look_at(ANN)
+        ann = await a.enter(ANN)
+        await until(lambda: look.is_online(ANN))
+        ann.leave()
+        await until(lambda: _left(b, ANN))
+        late = b.look_at(ANN)
+        await late.get_to_know([ANN])
+        assert late.is_online(ANN)
+
+        def is_over():
+            look.expire()
+            late.expire()
+            return not look.is_online(ANN) and not late.is_online(ANN)
+
+        await until(is_over)
+
+
+async def test_users_of_a_node_that_dies_are_offline_after_its_lease_and_the_grace(valkey):
+    """Not before: most of them are back by then, on another node."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        look = b.look_at(ANN, BOB)
+        await a.enter(ANN)
+        await a.enter(BOB)
+        await until(lambda: look.is_online(ANN) and look.is_online(BOB))
+        a.die()
+        died = trio.current_time()
+        await trio.sleep(PULSE.lease / 2)
+        await b.enter(BOB)
+
+        def is_over():
+            look.expire()
+            return not look.is_online(ANN)
+
+        await until(is_over)
+        assert trio.current_time() - died > PULSE.lease - PULSE.beat + PULSE.grace - 0.1
+        assert look.is_online(BOB)
+
+
+async def test_a_redis_that_forgets_everything_makes_nobody_blink(valkey):
+    """The nodes say it all again well within the grace."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        look = b.look_at(ANN)
+        await a.enter(ANN)
+        await until(lambda: look.is_online(ANN))
+        await valkey.ask(b"FLUSHALL")
+        for _ in range(100):
+            look.expire()
+            assert look.is_online(ANN)
+            await trio.sleep(0.01)
