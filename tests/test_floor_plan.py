@@ -33,7 +33,10 @@ FLOORS = [
     ("guest", ["demo"]),
     (
         "door",
-        ["check", "console", "remote", "departure", "top", "bench", "failure", "cli", "__main__"],
+        [
+            *("check", "console", "remote", "departure", "listing", "top", "bench", "failure"),
+            *("cli", "__main__"),
+        ],
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The command ``gogate``: serve, demo, check, config, drain, top, bench, version.
+"""The command ``gogate``: serve, demo, check, config, drain, nodes, top, bench, version.
 
 Every expected failure is one clear message on standard error and a status: 2 for settings
 and usage, 1 for everything else; never a traceback. Each command imports what it needs
@@ -242,6 +242,21 @@ def top(*, once: Annotated[bool, Parameter(negative="")] = False, port: Port = N
     from gogate_trio.top.loop import watch
 
     watch(Remote(Settings.load(os.environ, DOTENV), port=port), once=once)
+
+
+@app.command
+def nodes(*, json: Annotated[bool, Parameter(negative="")] = False, port: Port = None) -> None:
+    """Show all gateways that are joined by one Redis, as one that runs here knows them.
+
+    Args:
+        json: Print them as JSON.
+        port: Its internal port; INTERNAL_PORT unless given.
+    """
+    from gogate_trio.config import Settings
+    from gogate_trio.listing import show_nodes
+    from gogate_trio.remote import Remote
+
+    show_nodes(Remote(Settings.load(os.environ, DOTENV), port=port), as_json=json)
 
 
 @app.command
