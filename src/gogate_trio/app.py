@@ -161,6 +161,8 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         supervisor.start_soon(_end_calls_with_us, backend)
         supervisor.start_soon(node.hub.run)
         await supervisor.start(node.broker.run)
+        if node.company is not None:
+            supervisor.start_soon(node.company.run)
         supervisor.start_soon(log.run)
         supervisor.start_soon(node.presence.run)
         supervisor.start_soon(sweep, node.house.connections, lambda: house.settings.websocket)
@@ -190,6 +192,8 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
             is_told = await drain(house, node.broker, node.hub)
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
+        if node.company is not None:
+            await node.company.leave()
         supervisor.cancel_scope.cancel()
     if node.succession is not None:
         await _leave(node, node.succession, is_told=is_told)

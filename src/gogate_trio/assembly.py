@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
+from gogate_trio import __version__
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.backend.rest import RestBackend
 from gogate_trio.broker.base import Broker
@@ -15,9 +18,11 @@ from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.broker.opening import make_broker
 from gogate_trio.caller import Caller, Joined, Outcome
 from gogate_trio.calls import Calls
+from gogate_trio.cluster.base import NodeInfo
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.control import Control
 from gogate_trio.hub import Hub
+from gogate_trio.ids import NodeId
 from gogate_trio.internal.api.cluster import SingleNode
 from gogate_trio.internal.api.rooms import Rooms
 from gogate_trio.internal.dials import Dials
@@ -47,6 +52,7 @@ from gogate_trio.tracing.spans import Tracer
 from gogate_trio.typing_events import Typists
 
 if TYPE_CHECKING:
+    from gogate_trio.cluster.company import Company
     from gogate_trio.cluster.link import Link
 
 
@@ -59,6 +65,8 @@ class Node:
     broker: Broker
     keeper: Keeper
     presence: Presence
+    company: Company | None
+    """The other nodes; None where there are none."""
     dials: Dials
     readiness: Readiness
     rooms: Rooms
@@ -96,11 +104,39 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
     sessions = Sessions[Outcome, Joined](settings.resume.window)
     reception = Reception(history, sessions, membership, metrics)
     roster = Roster(settings.admission)
+    started = time.time()
+
+    def card() -> NodeInfo:
+        """What this node says of itself."""
+        name = settings.cluster.name
+        return NodeInfo(
+            NodeId(name) if link is None else link.node,
+            name,
+            __version__,
+            readiness.phase.value,
+            started,
+            metrics.connections,
+            len(roster),
+        )
+
+    company = None if link is None else _join(link, roster, card, throttle, metrics)
     presence = Presence(
-        settings.presence, roster, membership, supervisor=supervisor, metrics=metrics
+        settings.presence,
+        roster,
+        membership,
+        supervisor=supervisor,
+        metrics=metrics,
+        others=company.survey if company else None,
     )
+    if company and settings.presence.on:
+        company.registry.tell(presence.suspect)
     keeper = Keeper(
-        backend, settings.auth, reception=reception, metrics=metrics, attend=presence.ask
+        backend,
+        settings.auth,
+        reception=reception,
+        metrics=metrics,
+        enter=company.registry.enter if company else None,
+        attend=presence.ask,
     )
     connections, messages = set[Connection](), KnownMessages()
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
@@ -112,7 +148,17 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
         succession = Succession(Estate(history, sessions, messages), broker, settings)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
-    router = Router(backend, publisher, typists, keeper, throttle, metrics, tracer, messages)
+    router = Router(
+        backend,
+        publisher,
+        typists,
+        keeper,
+        throttle,
+        metrics,
+        tracer,
+        messages,
+        shared=company.rates if company else None,
+    )
     house = House(
         settings,
         router.handle,
@@ -129,21 +175,25 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
     )
     dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence, broker)
     readiness = Readiness(backend, supervisor, broker)
-    nodes = SingleNode(
-        partial(_count, metrics, directory), partial(_phase, readiness), settings.cluster.name
-    )
+    nodes = company.survey if company else SingleNode(card)
     rooms = Rooms(house, broker, membership, publisher, messages, nodes, presence, dials, readiness)
-    return Node(house, hub, broker, keeper, presence, dials, readiness, rooms, succession)
+    return Node(house, hub, broker, keeper, presence, company, dials, readiness, rooms, succession)
 
 
-def _count(metrics: Metrics, directory: Directory[Outbox]) -> tuple[int, int]:
-    """Return how many connections there are, and of how many users."""
-    return metrics.connections, len(directory)
+def _join(
+    link: Link, roster: Roster, card: Callable[[], NodeInfo], throttle: Throttle, metrics: Metrics
+) -> Company:
+    # What only several nodes need is imported where it is needed.
+    from gogate_trio.cluster.company import join  # noqa: PLC0415
 
-
-def _phase(readiness: Readiness) -> str:
-    """Return where in its life the node is."""
-    return readiness.phase.value
+    return join(
+        link,
+        census=roster,
+        card=card,
+        admission=lambda: roster.settings,
+        rate_of=throttle.rate,
+        metrics=metrics,
+    )
 
 
 def _forget(keeper: Keeper, presence: Presence, caller: Caller) -> None:

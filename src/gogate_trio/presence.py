@@ -117,7 +117,9 @@ class Presence:
             if caller not in chat.watchers:
                 continue
             online = self._online_of(chat)
-            if online != chat.told:
+            if len(chat.watchers) == 1:
+                chat.told = online
+            elif online != chat.told:
                 # The others are told, too, and this one with them when it changes back.
                 chat.told = None
                 self._changed.add(chat_id)

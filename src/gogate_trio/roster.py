@@ -36,6 +36,11 @@ class Roster:
         """Return how many users are here."""
         return len(self._here)
 
+    @property
+    def settings(self) -> AdmissionSettings:
+        """The caps in force."""
+        return self._settings
+
     def adjust(self, settings: AdmissionSettings) -> None:
         """Let this be the cap from now on, for those who come."""
         self._settings = settings

@@ -53,9 +53,9 @@ class Router:
     throttle: Throttle
     metrics: Metrics
     tracer: Tracer | None = None
+    messages: KnownMessages = attrs.field(factory=KnownMessages)
     shared: SharedPace | None = None
     """The rates over all nodes; None where there is only this one."""
-    messages: KnownMessages = attrs.field(factory=KnownMessages)
 
     def handle(self, caller: Caller, text: bytes) -> None:
         """Handle one message of a client. Never blocks, never raises for what a client says."""

@@ -29,6 +29,7 @@ from gogate_trio.config import (
     ClusterSettings,
     MembershipSettings,
     PresenceSettings,
+    RateSettings,
     RedisAddress,
     TracingSettings,
     WebSocketSettings,
@@ -434,6 +435,7 @@ async def open_redis(node):
 
 @moves(
     ("gogate_broker_state", "attached"),
+    "gogate_nodes",
     "gogate_redis_up",
     "gogate_redis_heard",
     "gogate_redis_connects_total",
@@ -451,6 +453,34 @@ async def join_others(_fake, node, _monkeypatch):
             await ann.say("send_message", chat_id=3, text="hello")
             await ann.event("new_message")
         await valkey.ask(b"XADD", b"{gogate}:stream", b"*", b"a", b"b")
+        yield
+
+
+def alone(folder):
+    """Everything that is asked of other nodes, and no Redis."""
+    return {
+        **redis_of(folder),
+        "admission": AdmissionSettings(per_user=2),
+        "rates": RateSettings(),
+        "presence": PresenceSettings(on=True),
+    }
+
+
+@moves(
+    ("gogate_cluster_fallbacks_total", "connections"),
+    ("gogate_cluster_fallbacks_total", "rates"),
+    ("gogate_cluster_fallbacks_total", "presence"),
+    groups=lambda _, folder: alone(folder),
+)
+@asynccontextmanager
+async def do_without_others(_fake, node, _monkeypatch):
+    """Somebody comes, looks and talks while Redis is away."""
+    async with open_client(node.port) as ann:
+        with within():
+            await ann.say("auth", token="token-3", presence=[3])
+            await ann.event("presence")
+            await ann.say("send_message", chat_id=3, text="hello")
+            await ann.event("new_message")
         yield
 
 

@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import attrs
 
-from gogate_trio import __version__
+from gogate_trio.cluster.base import NodeInfo
 from gogate_trio.ids import ChatId, UserId
-
-
-class NodeInfo(Protocol):
-    """What is known of a node."""
-
-    @property
-    def id(self) -> str:
-        """Another one in each life of the process."""
-
-    @property
-    def name(self) -> str:
-        """What the operator calls it."""
-
-    @property
-    def version(self) -> str:
-        """What runs there."""
-
-    @property
-    def started(self) -> float:
-        """Seconds since 1970."""
-
-    @property
-    def connections(self) -> int:
-        """How many there are on it."""
-
-    @property
-    def users(self) -> int:
-        """How many users these are."""
-
-    @property
-    def state(self) -> str:
-        """A word of ``readiness.Phase``."""
 
 
 class NodeDirectory(Protocol):
@@ -69,38 +36,18 @@ class Presence(Protocol):
         """
 
 
-@attrs.frozen
-class Alone:
-    """What a node knows of itself."""
-
-    id: str
-    name: str
-    version: str
-    started: float
-    connections: int
-    users: int
-    state: str
-
-
 @attrs.frozen(eq=False)
 class SingleNode:
     """The directory of a node that has no others."""
 
-    count: Callable[[], tuple[int, int]]
-    """Returns how many connections and users there are."""
-    state: Callable[[], str]
-    """Returns where in its life the node is."""
-    name: str
-    _started: float = attrs.field(factory=time.time)
+    card: Callable[[], NodeInfo]
+    """Returns what the node says of itself."""
 
     @property
-    def own(self) -> Alone:
+    def own(self) -> NodeInfo:
         """This node."""
-        connections, users = self.count()
-        return Alone(
-            self.name, self.name, __version__, self._started, connections, users, self.state()
-        )
+        return self.card()
 
-    async def nodes(self) -> list[Alone]:
+    async def nodes(self) -> list[NodeInfo]:
         """Return this node."""
         return [self.own]

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import trio
 
+from gogate_trio.cluster.base import NodeInfo
 from gogate_trio.errors import BackendError, BackendRejected, ClusterUnavailable
 from gogate_trio.ids import UserId
 from gogate_trio.internal.api.asked import Asked
-from gogate_trio.internal.api.cluster import NodeInfo
 from gogate_trio.internal.api.problems import (
     BACKEND_UNAVAILABLE,
     CHAT_NOT_FOUND,
