@@ -88,6 +88,25 @@ def test_markup_in_names_and_reasons_is_text(open_context, house):
     assert page.locator("table img, table b").count() == 0
 
 
+def test_redis_has_a_card_where_there_is_one(open_context, house):
+    """And none where a node is alone by design."""
+    page = opened(open_context(**DESKTOP), house, house.key)
+    card = page.get_by_test_id("card-redis")
+    expect(page.get_by_test_id("card-backend")).to_be_visible()
+    expect(card).to_be_hidden()
+
+    def with_redis(route):
+        answer = route.fetch()
+        redis = {"state": "detached", "behind": 7, "behind_seconds": 2.0, "backlog": 12}
+        route.fulfill(response=answer, json=answer.json() | {"redis": redis})
+
+    page.route("**/overview", with_redis)
+    expect(card).to_contain_text("7 publications behind")
+    expect(card).to_contain_text("detached")
+    expect(card).to_have_class("card bad")
+    page.unroute_all(behavior="wait")
+
+
 def test_no_other_script_runs_and_nothing_else_is_loaded(open_context, house):
     """The policy names the two parts of the page, and the browser keeps to it."""
     context = open_context(**DESKTOP)

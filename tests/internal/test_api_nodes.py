@@ -70,3 +70,12 @@ async def test_whichever_node_is_asked_every_node_does_it(fake, tmp_path):
             assert await john.close_code() == 4510
 
     assert [first.json["duplicate"], again.json["duplicate"]] == [False, True]
+
+
+async def test_the_overview_shows_how_redis_is(fake, tmp_path):
+    """Whether this node is at one with the others, and how far behind."""
+    async with open_nodes(fake, tmp_path) as (one, _):
+        seen = (await call(one.internal_port, "GET", "overview")).json
+
+    assert seen["parts"]["redis"]["ready"]
+    assert (seen["redis"]["state"], seen["redis"]["backlog"]) == ("attached", 0)

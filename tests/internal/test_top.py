@@ -35,7 +35,9 @@ NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 HOSTILE = "[bold]\x1b[2J\u202eevil\n" + "x" * 200
 
 
-def look(at=0.0, *, deliveries=0, counts=(0, 0, 0), started=NOW, name=HOSTILE, people=0):
+def look(
+    at=0.0, *, deliveries=0, counts=(0, 0, 0), started=NOW, name=HOSTILE, people=0, redis=None
+):
     """A look at a node at some second."""
     histogram = {"bounds": [0.001, 0.01], "counts": list(counts), "sum": 0.0}
     person = {
@@ -74,6 +76,7 @@ def look(at=0.0, *, deliveries=0, counts=(0, 0, 0), started=NOW, name=HOSTILE, p
         "totals": dict.fromkeys(names, 0) | {"deliveries": deliveries},
         "latencies": dict.fromkeys(("delivery", "backend", "fan_out", "loop_lag"), histogram),
         "backend": {"running": 0, "waiting": 0, "opened": 0},
+        "redis": redis,
         "process": {"cpu_seconds": at / 2, "memory_bytes": 1},
         "slowest": [person] * people,
         "newest": [person] * people,
@@ -156,13 +159,16 @@ def test_numbers_are_read_at_a_glance():
 def test_a_frame_fits_and_names_are_only_text(width, height):
     """No markup of a name is obeyed, no control character reaches the terminal."""
     console = Console(width=width, height=height, record=True, file=io.StringIO())
-    console.print(draw(past(look(0.0, people=20), look(1.0, people=20)), height=height))
+    redis = {"state": "detached", "behind": 7, "behind_seconds": 2.0, "backlog": 12}
+    looks = (look(0.0, people=20, redis=redis), look(1.0, people=20, redis=redis))
+    console.print(draw(past(*looks), width=width, height=height))
     lines = console.export_text().splitlines()
 
     assert max(map(len, lines)) <= width
     assert "[bold]" in "".join(lines)
+    assert "detached" in "".join(lines)
     assert all(line.isprintable() for line in lines)
-    assert len(lines) <= max(height, 34)
+    assert len(lines) <= max(height, 46 if width < 72 else 34)
 
 
 # ── a gateway to look at ─────────────────────────────────────────────────────
@@ -244,4 +250,4 @@ def test_a_gateway_that_goes_away_is_said_to_be_away(monkeypatch):
         Remote(settings), once=False, console=Console(file=io.StringIO(), force_terminal=True)
     )
 
-    assert drawn == [None, "", "does not answer"]
+    assert drawn == ["", "", "does not answer"]

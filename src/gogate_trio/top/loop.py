@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from gogate_trio.errors import OperatorError
@@ -38,7 +38,7 @@ def watch(remote: Remote, *, once: bool, console: Console | None = None) -> None
         # A rate is between two looks.
         time.sleep(PERIOD)
         past.add(_look(remote))
-        console.print(draw(past, height=_height(console)))
+        console.print(_drawn(past, console))
         return
     # Ctrl-C is how one leaves.
     with suppress(KeyboardInterrupt):
@@ -46,9 +46,7 @@ def watch(remote: Remote, *, once: bool, console: Console | None = None) -> None
 
 
 def _draw_for_ever(remote: Remote, past: Past, console: Console) -> None:
-    with Live(
-        draw(past, height=_height(console)), console=console, screen=True, auto_refresh=False
-    ) as live:
+    with Live(_drawn(past, console), console=console, screen=True, auto_refresh=False) as live:
         while True:
             time.sleep(PERIOD)
             note = ""
@@ -56,12 +54,13 @@ def _draw_for_ever(remote: Remote, past: Past, console: Console) -> None:
                 past.add(_look(remote))
             except OperatorError:
                 note = "does not answer"
-            live.update(draw(past, height=_height(console), note=note), refresh=True)
+            live.update(_drawn(past, console, note), refresh=True)
 
 
 def _look(remote: Remote) -> Overview:
     return remote.ask("GET", "/overview", Overview)
 
 
-def _height(console: Console) -> int:
-    return console.height if console.is_terminal else _TALL
+def _drawn(past: Past, console: Console, note: str = "") -> RenderableType:
+    height = console.height if console.is_terminal else _TALL
+    return draw(past, width=console.width, height=height, note=note)

@@ -14,19 +14,28 @@ from gogate_trio.internal.api.overview_shapes import EndShown, Overview
 from gogate_trio.internal.api.shapes import ConnectionShown, NodeShown
 from gogate_trio.top.figures import Past, ago_text, bytes_text, rate_text, seconds_text
 
-_FIXED_LINES: Final = 21
-"""lines of a frame that are no rows of its tables"""
+_FRAME_LINES: Final = 11
+"""lines that are neither numbers nor rows: the title, a border, four tables with two each"""
+
+_PAIRS: Final = ((100, 3), (72, 2))
+"""columns from which so many numbers stand side by side; below, one"""
 
 _NAME_CHARACTERS: Final = 40
 
 
-def draw(past: Past, *, height: int, note: str = "") -> RenderableType:
-    """Return a frame of at most so many lines; ``note`` is what there is to say about the look."""
+def draw(past: Past, *, width: int, height: int, note: str = "") -> RenderableType:
+    """Return a frame for a terminal of this size; ``note`` is what there is to say of the look.
+
+    Each table has three rows at least, so a small terminal sees the upper part.
+    """
     look = past.now
-    rows = max(3, (height - _FIXED_LINES - len(look.nodes)) // 3)
+    cells = _cells(past)
+    side_by_side = next((pairs for columns, pairs in _PAIRS if width >= columns), 1)
+    lines = _FRAME_LINES + len(look.nodes) - (-len(cells) // side_by_side)
+    rows = max(3, (height - lines) // 3)
     parts: list[RenderableType] = [
         _title(look, note),
-        _numbers(past),
+        _numbers(cells, side_by_side),
         _table("Furthest behind", _SLOWEST, _slowest(look, look.slowest[:rows])),
         _table("Newest", _NEWEST, _newest(look, look.newest[:rows])),
         _table("Latest ends", _ENDS, _ends(look, look.ends[:rows])),
@@ -49,7 +58,8 @@ def _title(look: Overview, note: str) -> Text:
     return title
 
 
-def _numbers(past: Past) -> Panel:
+def _cells(past: Past) -> list[tuple[str, str]]:
+    """Return the numbers, each with its name."""
     look = past.now
     crowd, waiting, totals = look.connections, look.waiting, look.totals
     here = crowd.authenticated + crowd.unauthenticated + crowd.leaving
@@ -82,12 +92,23 @@ def _numbers(past: Past) -> Panel:
         ("backend p50 / p99", latency("backend")),
         ("loop lag p50 / p99", latency("loop_lag")),
     ]
+    if look.redis is not None:
+        cells += [
+            ("redis", _plain(look.redis.state)),
+            ("behind", f"{look.redis.behind:,}, {seconds_text(look.redis.behind_seconds)}"),
+            ("backlog", f"{look.redis.backlog:,}"),
+        ]
+    return cells
+
+
+def _numbers(cells: Sequence[tuple[str, str]], side_by_side: int) -> Panel:
     grid = Table.grid(padding=(0, 2), expand=True)
-    for _ in range(3):
+    for _ in range(side_by_side):
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(style="bold", no_wrap=True, ratio=1)
-    for index in range(0, len(cells), 3):
-        grid.add_row(*(Text(text) for cell in cells[index : index + 3] for text in cell))
+    for index in range(0, len(cells), side_by_side):
+        row = cells[index : index + side_by_side]
+        grid.add_row(*(Text(text) for cell in row for text in cell))
     return Panel(grid, border_style="blue")
 
 

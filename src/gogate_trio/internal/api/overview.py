@@ -22,6 +22,7 @@ from gogate_trio.internal.api.overview_shapes import (
     Overview,
     PartShown,
     ProcessShown,
+    RedisShown,
     Waiting,
 )
 from gogate_trio.internal.api.problems import Refused
@@ -55,6 +56,7 @@ async def overview(rooms: Rooms, _asked: Asked) -> Overview:
         totals=_totals(reading),
         latencies=_latencies(reading.metrics),
         backend=BackendShown(reading.gate.running, reading.gate.waiting, reading.gate.opened),
+        redis=_redis(reading),
         process=_process(),
         slowest=show_connections(heapq.nlargest(OVERVIEW_CONNECTIONS, behind, key=_depth_of)),
         newest=show_connections(
@@ -125,6 +127,13 @@ def _show(histograms: Iterable[Histogram]) -> HistogramShown:
     several = list(histograms) or [Histogram(WAIT_BOUNDS)]
     counts = [sum(bucket) for bucket in zip(*(each.counts for each in several), strict=True)]
     return HistogramShown(list(several[0].bounds), counts, sum(each.sum for each in several))
+
+
+def _redis(reading: Reading) -> RedisShown | None:
+    broker = reading.broker
+    if broker is None:
+        return None
+    return RedisShown(broker.state, broker.behind, broker.behind_seconds, broker.backlog)
 
 
 def _process() -> ProcessShown:

@@ -55,6 +55,15 @@ class BackendShown(msgspec.Struct, frozen=True):
     opened: Annotated[int, Meta(description="Times the circuit breaker has opened.")]
 
 
+class RedisShown(msgspec.Struct, frozen=True):
+    """The way to the other nodes."""
+
+    state: Annotated[str, Meta(description="attached, healing or detached.")]
+    behind: Annotated[int, Meta(description="Publications that this node has not read yet.")]
+    behind_seconds: Annotated[float, Meta(description="How long ago it had read all there was.")]
+    backlog: Annotated[int, Meta(description="Publications the other nodes have not heard.")]
+
+
 class ProcessShown(msgspec.Struct, frozen=True):
     """The process."""
 
@@ -91,6 +100,7 @@ class Overview(msgspec.Struct, frozen=True):
         ),
     ]
     backend: BackendShown
+    redis: Annotated[RedisShown | None, Meta(description="null: this node is alone by design.")]
     process: ProcessShown
     slowest: Annotated[
         list[ConnectionShown], Meta(description="For which most waits, the furthest behind first.")

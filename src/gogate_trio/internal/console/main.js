@@ -17,6 +17,7 @@ const CARDS = {
   messages: new Card("Messages from clients", "card-messages"),
   delivery: new Card("Message to delivery, p95", "card-delivery"),
   backend: new Card("Backend", "card-backend"),
+  redis: new Card("Redis", "card-redis"),
   behind: new Card("Waiting for clients", "card-behind"),
   coming: new Card("Coming and going", "card-coming"),
   errors: new Card("Errors told", "card-errors"),
@@ -69,6 +70,15 @@ function show(overview) {
     value: rateText(last(calls)), unit: "calls a second", values: calls, isBad: isAway || failures > 0,
     note: `p95 ${p("backend", 0.95)}, ${backend.waiting} waiting, ${rateText(failures)} failed/s`,
   });
+  const { redis } = overview;
+  CARDS.redis.root.hidden = !redis;
+  if (redis) {
+    CARDS.redis.show({
+      value: whole.format(redis.behind), unit: "publications behind", values: past.values((one) => one.redis?.behind ?? 0),
+      note: `${redis.state}, all was read ${secondsText(redis.behind_seconds)} ago, backlog ${whole.format(redis.backlog)}`,
+      isBad: redis.state !== "attached",
+    });
+  }
   CARDS.behind.show({
     value: bytesText(waiting.bytes), values: past.values((one) => one.waiting.bytes),
     note: `behind: ${whole.format(waiting.connections)}, events not told: ${whole.format(waiting.publications + waiting.late)}`,
