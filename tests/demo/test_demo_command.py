@@ -238,6 +238,14 @@ def test_the_demo_has_its_own_backend_and_its_own_key():
     assert again.listen.port == 0
 
 
+def test_the_demo_tells_who_is_online_unless_that_is_switched_off():
+    """Whoever writes a client for it can try everything out."""
+    usual = load_settings({}, dotenv=None, port=None)
+    without = load_settings({"PRESENCE": "false"}, dotenv=None, port=None)
+
+    assert (usual.presence.on, without.presence.on) == (True, False)
+
+
 def test_settings_that_cannot_be_used_are_reported():
     """The demo is as strict as the daemon."""
     with pytest.raises(ConfigError, match="PING_PERIOD"):

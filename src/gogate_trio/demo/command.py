@@ -72,6 +72,9 @@ def load_settings(environ: Mapping[str, str], *, dotenv: Path | None, port: int 
     if port is not None:
         own["PORT"] = str(port)
     settings = Settings.load({**environ, **own}, dotenv)
+    if settings.sources["PRESENCE"] is Source.DEFAULT:
+        # Who writes a client tries everything out.
+        settings = attrs.evolve(settings, presence=attrs.evolve(settings.presence, on=True))
     if settings.sources["INTERNAL_PORT"] is not Source.DEFAULT:
         return settings
     # Any free port: a newcomer shall see the console, too.
