@@ -363,3 +363,49 @@ async def test_a_bug_costs_the_place_and_not_the_node(valkey):
         await plain[1].hears("1", "2", "3")
         assert nodes[1].metrics.bugs == 1
         assert nodes[0].metrics.bugs == 0
+
+
+async def test_what_others_tell_while_a_node_serves_alone_is_news_to_its_clients(
+    tmp_path, monkeypatch
+):
+    """Started without Redis, two nodes tell each other's clients what each told alone."""
+    monkeypatch.setattr("gogate_trio.broker.redis.REDIS_START_SECONDS", 0.1)
+    async with open_valkey(tmp_path / "v") as valkey:
+        await valkey.kill()
+        async with open_nodes(valkey.url, 2) as nodes:
+            _, plain = watched(nodes)
+            await nodes[0].say("a")
+            await nodes[1].say("b")
+            await valkey.start()
+            await attached(nodes)
+
+            await plain[0].hears("a", "b")
+            await plain[1].hears("b", "a")
+
+
+async def test_who_catches_up_makes_nobody_wait_and_does_not_begin_anew(valkey):
+    """While a long backlog goes out slowly, what is published is told; and it heals at once."""
+    async with open_nodes(valkey.url, 2, deadline=1.0) as nodes:
+        _, plain = watched(nodes)
+        valkey.pause()
+        texts = [f"{n}" for n in range(300)]
+        await nodes[0].say(*texts)
+        call, slow = nodes[0].link.call, [True]
+
+        async def slowly(*words):
+            if slow[0] and len(words) > 50:
+                await trio.sleep(0.5)
+            return await call(*words)
+
+        nodes[0].link.call = slowly
+        valkey.resume()
+        await nodes[0].until("healing")
+        began = trio.current_time()
+        await nodes[0].say("new")
+        took = trio.current_time() - began
+        await attached(nodes)
+
+        assert took < 3
+        assert nodes[0].metrics.redis.detachments == 1
+        await until(lambda: sorted(plain[1].heard) == sorted([*texts, "new"]))
+        assert sorted(plain[0].heard) == sorted([*texts, "new"])

@@ -7,9 +7,6 @@ the window, what of it is news is told, and every client with a position fetches
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import attrs
 import trio
 from coredis.exceptions import RedisError, WrongTypeError
@@ -137,7 +134,7 @@ class Reader:
         """See whether the stream goes on where we are; else begin anew with what it has."""
         teller = self.teller
         keys = [self.link.key("meta"), self.link.key("stream")]
-        with self._deadline():
+        with self.link.deadline():
             reply = await ATTACH.run_on(wire, keys, new_epoch(), self._name)
         match reply:
             case [bytes() as epoch, bytes() as head, bytes() as now, bytes() as found]:
@@ -158,29 +155,33 @@ class Reader:
         if not is_first:
             self.metrics.gaps += 1
             _log.warning("stream_gap", last=teller.last, head=self.head)
-            await teller.branch_off()
         self.is_busy = True
-        teller.begin(epoch, self.head)
+        async with teller.lock:
+            await teller.branch_off()
+            teller.begin(epoch, self.head)
         self._name, self._cursor, head = b"", b"", self.head
         # What is sent from now on will be read behind what is there.
         self.outgoing.ring()
         while found := await self._range(wire):
-            for entry in found:
-                self._cursor = entry.name
-                if entry.header is None:
-                    self.metrics.redis.junk += 1
-                else:
-                    await self._take_old(entry, entry.header, epoch, is_first=is_first)
+            async with teller.lock:
+                for entry in found:
+                    self._cursor = entry.name
+                    if entry.header is None:
+                        self.metrics.redis.junk += 1
+                    else:
+                        await self._take_old(entry, entry.header, epoch, is_first=is_first)
         teller.last = max(teller.last, head)
         self.is_busy = False
-        await self._rejoin()
+        async with teller.lock:
+            await self._rejoin()
         self.joined.set()
 
     async def _range(self, wire: Wire) -> list[Found]:
         begin = b"(" + self._cursor if self._cursor else b"-"
         stream = self.link.key("stream")
-        with self._deadline():
+        with self.link.deadline():
             reply = await wire.ask(b"XRANGE", stream, begin, b"+", b"COUNT", self._count)
+        self.heard_at = trio.current_time()
         return [*entries(reply)]
 
     async def _take_old(self, entry: Found, header: Header, epoch: str, *, is_first: bool) -> None:
@@ -204,18 +205,20 @@ class Reader:
         """Wait for what comes next, and tell it."""
         stream, block = self.link.key("stream"), round(REDIS_BLOCK_SECONDS * 1000)
         words: tuple[Word, ...] = (b"COUNT", self._count, b"BLOCK", block, b"STREAMS", stream)
-        with self._deadline(REDIS_BLOCK_SECONDS):
+        with self.link.deadline(REDIS_BLOCK_SECONDS):
             reply = await wire.ask(b"XREAD", *words, self._cursor or b"0-0")
         self.heard_at = trio.current_time()
         if reply is None:
             self.abreast_at = self.heard_at
             await self._look(wire)
-            await self._rejoin()
+            async with self.teller.lock:
+                await self._rejoin()
             return
         self.is_busy = True
-        for entry in entries(of_stream(reply, stream)):
-            await self._take(wire, entry)
-            self._cursor = entry.name
+        async with self.teller.lock:
+            for entry in entries(of_stream(reply, stream)):
+                await self._take(wire, entry)
+                self._cursor = entry.name
         self.is_busy = False
         self.heard_at = trio.current_time()
         if self.teller.last >= self.head:
@@ -249,7 +252,7 @@ class Reader:
 
     async def _look(self, wire: Wire) -> None:
         """See whether the stream still is this one: after it was emptied nothing would come."""
-        with self._deadline():
+        with self.link.deadline():
             reply = await wire.ask(b"HMGET", self.link.key("meta"), b"epoch", b"head")
         match reply:
             case [bytes() as epoch, bytes() as head] if head.isdigit():
@@ -289,12 +292,3 @@ class Reader:
     def _note_head(self, head: int) -> None:
         self.heard_at = trio.current_time()
         self.head = head
-
-    @contextmanager
-    def _deadline(self, more: float = 0.0) -> Iterator[None]:
-        """Give Redis its time, and ``more``."""
-        try:
-            with trio.fail_after(self.link.timeout + more):
-                yield
-        except trio.TooSlowError as error:
-            raise ClusterUnavailable("no answer in time") from error

@@ -13,6 +13,7 @@ that there is a gap; nothing here is unbounded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -81,11 +82,10 @@ class RedisBroker:
             teller,
             reader,
         )
-        self._sender = Sender(link, teller, outgoing, reader, max(events, STREAM_LEAST), metrics)
+        kept = max(events, STREAM_LEAST)
+        self._sender = Sender(link, teller, outgoing, reader, kept, metrics, self._tell_alone)
         self._ephemeral = Ephemeral(link, receiver, packing, metrics)
         self._once = Once()
-        self._telling = trio.Lock()
-        """Held by who tells without the stream, and by who changes whether to."""
         self._is_attached = False
 
     async def publish(self, publication: Publication) -> bool:
@@ -183,7 +183,7 @@ class RedisBroker:
         """Wait for Redis; follow the stream and write to it until it is too slow."""
         await self._wait_for_redis()
         async with trio.open_nursery() as attached:
-            async with self._telling:
+            async with self._teller.lock:
                 self._is_attached = True
             _log.info("broker_attached", backlog=self._outgoing.told)
             attached.start_soon(self._reader.run)
@@ -213,10 +213,13 @@ class RedisBroker:
             _log.exception("broker_failed")
             await trio.sleep(_AFTER_A_BUG_SECONDS)
 
-    async def _tell_alone(self) -> None:
-        """Tell what waits without the stream, in order, unless there is one again."""
-        async with self._telling:
-            while not self._is_attached and (pending := self._outgoing.untold()) is not None:
+    async def _tell_alone(self, until: float = math.inf) -> None:
+        """Tell what waits since then or longer, without the stream, unless we are one with it."""
+        async with self._teller.lock:
+            while not self._is_attached or self._teller.is_alone:
+                pending = self._outgoing.untold()
+                if pending is None or pending.at > until:
+                    return
                 await self._teller.tell_alone(pending.what, pending.number)
                 self._outgoing.note_told()
                 self._metrics.redis.backlog_dropped = self._outgoing.dropped

@@ -2,12 +2,14 @@
 
 What waits is sent again and again: the script knows by its number what it has had already.
 When something has waited for REDIS_TIMEOUT, to be taken or to be seen again, the sender gives
-up, and its caller has the node go on alone.
+up, and its caller has the node go on alone. A node that catches up is alone already: what
+has waited too long is told, and Redis, as long as it answers, goes on.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 
 import attrs
 import trio
@@ -41,24 +43,49 @@ class Sender:
     events: int
     """How many the stream keeps."""
     metrics: Metrics
+    tell_alone: Callable[[float], Awaitable[None]]
+    """Tells what was published until then, without the stream."""
     gap_is_due: bool = False
     """Whether everybody is to be told that something was lost."""
     _dropped: int = 0
+    _is_failing: bool = False
+    """Whether the last call came to nothing."""
 
     async def run(self) -> None:
         """Send what there is; return when Redis has been too slow."""
+        async with trio.open_nursery() as sending:
+            sending.start_soon(self._send_for_ever)
+            await self._wait_until_too_slow()
+            sending.cancel_scope.cancel()
+
+    async def _send_for_ever(self) -> None:
         pause = REDIS_PAUSE_SECONDS
-        while not self._is_overdue():
+        while True:
             # Before anything is looked at: what comes from here on rings.
             self.outgoing.news = trio.Event()
-            with trio.move_on_at(self._due_at()):
-                try:
-                    await self._do_next()
-                except ClusterUnavailable:
-                    await trio.sleep(pause)
-                    pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
-                else:
-                    pause = REDIS_PAUSE_SECONDS
+            try:
+                await self._do_next()
+            except ClusterUnavailable:
+                self._is_failing = True
+                await trio.sleep(pause)
+                pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
+            else:
+                self._is_failing = False
+                pause = REDIS_PAUSE_SECONDS
+
+    async def _wait_until_too_slow(self) -> None:
+        """Return when something has waited too long, and telling it is not enough."""
+        timeout = self.link.timeout
+        while True:
+            # What comes while nothing waits is due after the next look at the earliest.
+            await trio.sleep_until(min(self._due_at(), trio.current_time() + timeout / 2))
+            now = trio.current_time()
+            if now < self._due_at():
+                continue
+            is_lost = self._is_failing or not self.reader.is_followed
+            if is_lost or not self.teller.is_alone:
+                return
+            await self.tell_alone(now - timeout)
 
     async def _do_next(self) -> None:
         batch = self.outgoing.batch()
@@ -81,9 +108,6 @@ class Sender:
             # Redis has it; so the reader's next word from Redis should be this.
             due = min(due, max(unseen.sent_at, self.reader.heard_at) + self.link.timeout)
         return due
-
-    def _is_overdue(self) -> bool:
-        return trio.current_time() >= self._due_at()
 
     async def _send(self, batch: list[Pending]) -> None:
         rounds, epoch = self.outgoing.rounds, self.teller.epoch

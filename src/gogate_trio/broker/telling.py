@@ -28,7 +28,7 @@ from gogate_trio.state.history import Entry, new_epoch
 
 
 class Teller:
-    """Tells one node's hub. Used by one task at a time."""
+    """Tells one node's hub. Whoever tells holds the lock."""
 
     def __init__(
         self, node: NodeId, receiver: Receiver, obey: Obey, events: int, metrics: Metrics
@@ -47,6 +47,7 @@ class Teller:
         self._floor = 0
         self._tip = 0
         """The offset told last, on the branch while there is one."""
+        self.lock = trio.Lock()
         self.is_alone = True
         """Whether the node is on a branch, as it is from its start."""
         self.epoch = ""

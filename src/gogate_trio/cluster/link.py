@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import trio
@@ -100,6 +100,15 @@ class Link:
             if not isinstance(error.__cause__, NoScriptError):
                 raise
         return await self.call(b"EVAL", script.text, *words)
+
+    @contextmanager
+    def deadline(self, more: float = 0.0) -> Iterator[None]:
+        """Give Redis its time, and ``more``, for what is asked over a connection of one's own."""
+        try:
+            with trio.fail_after(self.timeout + more):
+                yield
+        except trio.TooSlowError as error:
+            raise ClusterUnavailable("no answer in time") from error
 
     @asynccontextmanager
     async def wire(self) -> AsyncIterator[Wire]:
