@@ -10,8 +10,10 @@ import trio
 
 from fakes.backend import open_fake_backend
 from fakes.settings import backend_settings
+from fixtures.valkey import open_valkey
 from gogate_trio.check import PLACEHOLDER_KEY, State, probe, review
 from gogate_trio.config import (
+    ClusterSettings,
     DrainSettings,
     OriginSettings,
     Settings,
@@ -19,6 +21,7 @@ from gogate_trio.config import (
     WebSocketSettings,
     env_example,
 )
+from gogate_trio.config.redis import RedisUrl
 from gogate_trio.protocol.origins import OriginRule
 
 PATIENCE = 30.0
@@ -201,3 +204,25 @@ async def _no_such_name(*_arguments):
 
 async def _silence(*_arguments):
     await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state"),
+    [
+        (("--maxmemory-policy", "noeviction"), State.OK),
+        (("--maxmemory-policy", "allkeys-lru"), State.WARNING),
+        (("--requirepass", "a-password-for-redis"), State.FAILED),
+    ],
+)
+async def test_redis_is_asked_where_there_is_one(tmp_path, arguments, state):
+    """It lets us in and keeps what it is given; what is wrong is told without its password."""
+    auth = arguments[1] if state is State.FAILED else ""
+    async with open_valkey(tmp_path, *arguments, auth=auth) as valkey, open_fake_backend() as fake:
+        address = RedisUrl().parse(valkey.url)
+        settings = Settings(
+            backend=backend_settings(fake.url), cluster=ClusterSettings(redis=address)
+        )
+        findings = {one.name: one for one in await probe(settings)}
+
+    assert findings["redis"].state is state
+    assert str(valkey.port) in findings["redis"].detail

@@ -20,8 +20,10 @@ import attrs
 import trio
 
 from gogate_trio.backend.rest import open_backend
-from gogate_trio.errors import BackendError, BackendRejected, OperatorError
+from gogate_trio.broker.opening import open_link_if_any
+from gogate_trio.errors import BackendError, BackendRejected, ClusterUnavailable, OperatorError
 from gogate_trio.ids import ChatId
+from gogate_trio.metrics import RedisCounts
 from gogate_trio.protocol.origins import ANY
 from gogate_trio.server.certificate import read_certificate
 from gogate_trio.server.tls import date_of, doubt_about
@@ -30,7 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gogate_trio.backend.base import Backend
-    from gogate_trio.config import ConfigError, InternalSettings, Settings, TlsSettings
+    from gogate_trio.config import (
+        ClusterSettings,
+        ConfigError,
+        InternalSettings,
+        Settings,
+        TlsSettings,
+    )
 
 PLACEHOLDER_KEY: Final = "your_secure_random_key_here"
 """The example of the integration guide."""
@@ -169,7 +177,11 @@ def _examine_certificate(tls: TlsSettings) -> Finding:
 
 
 async def probe(settings: Settings) -> list[Finding]:
-    """Ask the backend. Ends within about three times its timeout."""
+    """Ask the backend and Redis. Ends within about three times the backend's timeout."""
+    return [*await _ask_backend(settings), *await _ask_redis(settings.cluster)]
+
+
+async def _ask_backend(settings: Settings) -> list[Finding]:
     address = await knock(settings)
     if address.state is not State.OK:
         return [address, *_skipped("backend API", "internal API key")]
@@ -178,6 +190,28 @@ async def probe(settings: Settings) -> list[Finding]:
             return [address, *await examine(backend)]
     except OperatorError as error:
         return [Finding("backend API", State.FAILED, str(error))]
+
+
+async def _ask_redis(cluster: ClusterSettings) -> list[Finding]:
+    """Whether Redis lets us in and runs the broker's scripts; nothing where there is none."""
+    name, where = "redis", cluster.redis.place if cluster.redis else ""
+    try:
+        async with open_link_if_any(cluster, RedisCounts()) as link:
+            if link is None:
+                return []
+            await link.call(b"EVAL", "return redis.call('TIME')", 0)
+            policy = await link.call(b"CONFIG", b"GET", b"maxmemory-policy")
+    except ClusterUnavailable as error:
+        if error.reason != "AuthorizationError":
+            advice = "is REDIS_URL right, its password too, and is Redis up?"
+            return [Finding(name, State.FAILED, f"{where}: {error.reason}", advice)]
+        policy = None
+    except OperatorError as error:
+        return [Finding(name, State.FAILED, str(error))]
+    if isinstance(policy, dict) and policy.get(b"maxmemory-policy") != b"noeviction":
+        advice = "set maxmemory-policy noeviction"
+        return [Finding(name, State.WARNING, f"{where} throws data away when it is full", advice)]
+    return [Finding(name, State.OK, f"{where} lets us in")]
 
 
 async def knock(settings: Settings) -> Finding:
