@@ -182,6 +182,7 @@ class RedisBroker:
     async def _be_attached(self) -> None:
         """Wait for Redis; follow the stream and write to it until it is too slow."""
         await self._wait_for_redis()
+        self._reader.heard_at = trio.current_time()
         async with trio.open_nursery() as attached:
             async with self._teller.lock:
                 self._is_attached = True

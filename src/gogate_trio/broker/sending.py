@@ -53,6 +53,7 @@ class Sender:
 
     async def run(self) -> None:
         """Send what there is; return when Redis has been too slow."""
+        self._is_failing = False
         async with trio.open_nursery() as sending:
             sending.start_soon(self._send_for_ever)
             await self._wait_until_too_slow()
