@@ -56,6 +56,27 @@ async def test_a_pause_of_ten_seconds(world, valkey):
     assert probes.said_again() == []
 
 
+async def test_a_node_that_stops_while_redis_is_away_takes_nothing_along(world, valkey):
+    """It goes only when the others have what it told by itself, within DRAIN_TIMEOUT."""
+    async with world(valkey=valkey, nodes="abc") as town:
+        await town.stored(50)
+        town.note("apart")
+        valkey.pause()
+        await town.stored(100)
+        async with trio.open_nursery() as stopping:
+            stopping.start_soon(town.nodes.stop, "a")
+            await town.stored(50)
+            valkey.resume()
+        async with town.open_probes() as probes:
+            await probes.told_from_each()
+            town.note("together")
+            await town.stored(50)
+
+    logs = [entry["event"] for node in town.nodes.all for entry in node.gateway.log()]
+    assert "backlog_lost" not in logs
+    assert logs.count("broker_detached") > 1
+
+
 async def test_a_restart_that_loses_nothing(world, lasting_valkey):
     """Killed and back at once, with everything: nobody is told to load."""
     async with world(valkey=lasting_valkey) as town, town.open_probes() as probes:

@@ -202,13 +202,19 @@ def overtaken(case: Case) -> Iterator[Breach]:
     """What one client says in a chat is heard in the order in which it said it.
 
     Not what the gateway has refused meanwhile, so that it was said again later. A client
-    without ids is known by its connection.
+    without ids is known by its connection. So is one that goes from node to node while these are
+    apart: what it says on the one cannot wait for what the other has yet to tell.
     """
     said, free = {}, set()
+    together = _stored_together(case.chronicle)
+    are_many = any(case.chronicle.of("together"))
     for note in case.chronicle.of("said", "refused", "called"):
         text = note.details["text"]
         if note.what == "said":
-            source = note.who if "id" in note.details else (note.who, note.details["connection"])
+            is_own = "id" not in note.details or (are_many and text not in together)
+            source = (note.who, note.details["connection"]) if is_own else note.who
+            if is_own and said.setdefault(text, source) != source:
+                free.add(text)
             said.setdefault(text, source)
         elif note.what == "refused" or note.details["fate"] == "refused dial":
             free.add(text)

@@ -200,6 +200,12 @@ def test_what_may_happen_to_nodes_that_are_apart_is_no_breach():
     later = [*BEGUN, world("apart")]
     assert laws_broken(case(*begin, *end, *later, *apart)) == {"reordered"}
 
+    moved = [said("ann.1"), said("ann.2", connection=2 * LIFE)]
+    moved += [*stored("ann.1", 1), *stored("ann.2", 2)]
+    late = [heard("bob", "ann.2", 2, 1), heard("bob", "ann.1", 1, 2)]
+    assert laws_broken(case(world("together"), world("apart"), *moved, *late)) == set()
+    assert laws_broken(case(world("together"), *moved, *late)) == {"overtaken"}
+
     alone = [heard(who, "ann.1", 1, 1) for who in ("ann", "bob")]
     alone += [heard("ann", "ann.2", 2, 2), heard("bob", "ann.2", 2, 2, epoch="f")]
     assert laws_broken(case(*BEGUN, *BOTH_STORED, *alone)) == set()

@@ -174,6 +174,9 @@ class Broker(Protocol):
     async def wait_settled(self) -> None:
         """Wait until all that was published so far is with the hub, and on its way elsewhere."""
 
+    async def wait_handed_over(self) -> None:
+        """Wait until other nodes can have all of it, too, even if this one is no more."""
+
     def statistics(self) -> BrokerStatistics | None:
         """Return how it is; None where there is nothing to be away."""
 

@@ -71,3 +71,7 @@ class MemoryBroker:
     async def wait_settled(self) -> None:
         """Return: what was published is with the hub."""
         await trio.lowlevel.checkpoint()
+
+    async def wait_handed_over(self) -> None:
+        """Return: there are no others."""
+        await trio.lowlevel.checkpoint()

@@ -52,6 +52,8 @@ class Outgoing:
         self._waiting: deque[Pending] = deque()
         self._untold: deque[Pending] = deque()
         """Those of them that nobody here was told of."""
+        self._gone = trio.Event()
+        """Set when one of them waits no more; who waits for that puts another."""
         self._last = 0
         self.news = trio.Event()
         """Set when there may be something to send; who waits for the next time puts another."""
@@ -132,8 +134,15 @@ class Outgoing:
         if pending in self._waiting:
             self._waiting.remove(pending)
             self.size -= len(pending.payload)
+            self._gone.set()
         if pending in self._untold:
             self._untold.remove(pending)
+
+    async def wait_empty(self) -> None:
+        """Wait until nothing waits any more. For one task at a time."""
+        while self._waiting:
+            self._gone = trio.Event()
+            await self._gone.wait()
 
     def find(self, number: int) -> Pending | None:
         """Return the one with this number; it is among the first."""
@@ -146,6 +155,7 @@ class Outgoing:
             pending.settled.set()
             pending.done.set()
             self.size -= len(pending.payload)
+            self._gone.set()
         while self._untold and self._untold[0].number <= number:
             self._untold.popleft()
 

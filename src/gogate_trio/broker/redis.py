@@ -130,6 +130,10 @@ class RedisBroker:
         while (pending := self._outgoing.untold()) is not None:
             await pending.done.wait()
 
+    async def wait_handed_over(self) -> None:
+        """Wait until all that was published has been seen on the stream."""
+        await self._outgoing.wait_empty()
+
     def statistics(self) -> BrokerStatistics:
         """Return how it is."""
         behind = max(self._reader.head - self._teller.last, 0)

@@ -44,6 +44,9 @@ async def drain(house: House, broker: Broker, hub: Hub, *, draw: Draw = random.u
     over = min(spread(settings, len(house.connections)), (ends_at - trio.current_time()) * _SHARE)
     absence = least_absence(house.settings, over)
     await send_away(house.connections, over=over, absence=absence, draw=draw)
+    with trio.move_on_after((ends_at - trio.current_time()) * _SHARE):
+        # With Redis away that is worth waiting for: nobody else has it.
+        await broker.wait_handed_over()
     return is_told
 
 
