@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+import trio
+
 from fakes.api import call
 from fakes.clients import open_client
 from fakes.node import within
@@ -79,3 +81,22 @@ async def test_the_overview_shows_how_redis_is(fake, tmp_path):
 
     assert seen["parts"]["redis"]["ready"]
     assert (seen["redis"]["state"], seen["redis"]["backlog"]) == ("attached", 0)
+
+
+async def test_each_node_knows_all_and_shows_its_own_connections(fake, tmp_path):
+    """The one that is asked comes first; its name is that of its connections."""
+    async with (
+        open_nodes(fake, tmp_path) as (one, two),
+        open_client(two.port, "token-3"),
+    ):
+        with within():
+            while True:
+                seen = (await call(two.internal_port, "GET", "nodes")).json["nodes"]
+                if len(seen) > 1 and seen[1]["state"] == "serving":
+                    break
+                await trio.sleep(0.1)
+        here = (await call(two.internal_port, "GET", "connections")).json
+        there = (await call(one.internal_port, "GET", "connections")).json
+
+    assert [(each["name"], each["here"]) for each in seen] == [("two", True), ("one", False)]
+    assert [(page["node"], page["total"]) for page in (here, there)] == [("two", 1), ("one", 0)]

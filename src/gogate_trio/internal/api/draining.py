@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import trio
+
 from gogate_trio.internal.api.asked import Asked
 from gogate_trio.internal.api.rooms import Rooms
 from gogate_trio.internal.api.shapes import Draining
@@ -14,6 +16,7 @@ _log = get_logger(__name__)
 
 async def drain(rooms: Rooms, _asked: Asked) -> Draining:
     """Let the node drain, if it does not yet, and say how far it is."""
+    await trio.lowlevel.checkpoint()
     if not rooms.stop.is_set():
         _log.info("draining", cause="internal API")
         rooms.stop.set()

@@ -35,6 +35,7 @@ from gogate_trio.server.connection import Connection
 
 async def connections(rooms: Rooms, asked: Asked) -> Connections:
     """Show connections of this node, a page of them."""
+    await trio.lowlevel.checkpoint()
     query = asked.read_query(ConnectionsQuery)
     wanted = (
         each

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import trio
 
 from gogate_trio import __version__
 from gogate_trio.ids import MAX_ID
@@ -83,6 +84,7 @@ def with_document(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     text = msgspec.Raw(document(operations))
 
     async def show(_rooms: Rooms, _asked: Asked) -> msgspec.Raw:
+        await trio.lowlevel.checkpoint()
         return text
 
     own = Operation(
