@@ -13,7 +13,8 @@ from fixtures.valkey import open_valkey
 
 
 def pytest_addoption(parser):
-    """``--histogram PATH`` draws anew who came back when in a rolling restart."""
+    """``--histogram PATH`` draws anew who came back when; ``--seed`` takes other people."""
+    parser.addoption("--seed", default="cluster", help="from which people and chats are drawn")
     parser.addoption("--histogram", type=Path, help="where to write the picture, an SVG")
 
 
@@ -39,6 +40,7 @@ async def lasting_valkey(tmp_path):
 
 
 @pytest.fixture
-def world(fake, tmp_path, monkeypatch):
+def world(fake, tmp_path, monkeypatch, request):
     """Opens a world."""
-    return partial(open_world, fake, tmp_path, monkeypatch)
+    seed = request.config.getoption("--seed")
+    return partial(open_world, fake, tmp_path, monkeypatch, seed=seed)
