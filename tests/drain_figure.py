@@ -87,7 +87,8 @@ async def watch() -> Restart:
             async with trio.open_nursery() as clients:
                 async with open_gateway(fake, folder, **variables) as first:
                     for number in range(CROWD.start, CROWD.start + CLIENTS):
-                        await clients.start(partial(seen.attend, fake, first.port, number))
+                        port = first.port
+                        await clients.start(partial(seen.attend, fake, port, number))
                     seen.begin = trio.current_time()
                     first.signal(signal.SIGTERM)
                     assert await first.ended() == 0

@@ -46,7 +46,7 @@ async def test_a_line_names_the_connection_whose_doing_it_is():
     async def work():
         logger.info("known", connection=8)
 
-    async with trio.open_nursery() as connections:
+    async with trio.open_nursery() as connections:  # noqa: ASYNC112 - tasks of their own
         connections.start_soon(life)
     logger.info("nobody")
 

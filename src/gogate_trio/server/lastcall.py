@@ -29,7 +29,7 @@ async def last_call(sock: socket.socket, *, is_shared: bool) -> None:
     if is_shared:
         await trio.sleep(LAST_CALL_SECONDS)
     with trio.move_on_after(LAST_QUEUE_SECONDS):
-        while _has_queue(sock):
+        while _has_queue(sock):  # noqa: ASYNC110 - the kernel tells nobody
             await trio.lowlevel.checkpoint()
 
 
