@@ -102,7 +102,12 @@ class World:
         for person in self.people:
             person.is_talking = False
         with trio.move_on_after(self.patience):
-            await until(self._is_at_rest, within=self.patience + 1)
+            stored = -1
+            while stored != len(self.town.stored) or not self._is_at_rest():
+                await until(self._is_at_rest, within=self.patience + 1)
+                # What was said without an id is waited for by nobody, and may be under way.
+                stored = len(self.town.stored)
+                await trio.sleep(_UNDER_WAY)
 
     def _is_at_rest(self) -> bool:
         ids: dict[int, set[int]] = {chat: set() for chat in self.town.chats}
@@ -195,6 +200,8 @@ async def open_nodes(
     assert not houses.bugs()
 
 
+_UNDER_WAY = 1.0
+"""seconds from when something is said to when it is stored, at most"""
 _TOLD = 10
 """breaches that are told"""
 _LINES = 400
