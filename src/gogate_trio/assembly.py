@@ -142,6 +142,8 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
     events, learn = settings.resume.events, messages.learn
     broker = make_broker(link, hub, control.obey, events, metrics, learn=learn)
+    if company:
+        company.registry.tell_lost(broker.declare_gap)
     succession = None
     if isinstance(broker, MemoryBroker):
         # Several nodes have their window in Redis.

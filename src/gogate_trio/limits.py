@@ -266,6 +266,10 @@ NODE_LEASE_SECONDS: Final = 10.0
 """seconds for which a sign of life counts: a node that was killed is gone after that. Ten beats, so
 that neither a stall nor a Redis that changes its master costs a node its place."""
 
+LOST_NODE_SECONDS: Final = 600
+"""seconds for which it is remembered that a node's loss has been told, so that it is told once: the
+others see it within a lease of each other."""
+
 CLUSTER_WAIT_SECONDS: Final = 0.25
 """seconds a command or an ``auth`` waits to hear from the other nodes; then the word of this node
 counts. A hundred round trips."""

@@ -94,6 +94,20 @@ async def test_a_redis_that_hangs_costs_a_call_its_deadline(valkey, capfd):
     assert capfd.readouterr().out.count("redis_away") == 1
 
 
+async def test_a_redis_that_is_gone_is_noticed_by_the_next_call(valkey):
+    """Also by one that had to connect first."""
+    counts = RedisCounts()
+    async with open_link(to(valkey.url), counts) as link:
+        await link.call(b"PING")
+        await valkey.kill()
+        for _ in range(2):
+            with pytest.raises(ClusterUnavailable):
+                await link.call(b"PING")
+
+        assert not link.is_up
+    assert counts.outages == 1
+
+
 async def test_a_restart_costs_no_more_than_the_calls_under_way(valkey):
     """After a restart the next call works, on a new connection."""
     async with open_link(to(valkey.url), RedisCounts()) as link:

@@ -19,6 +19,8 @@ AT_ONCE = 1.0
 DEADLINE = 1.0
 """seconds: REDIS_TIMEOUT's default"""
 PAUSE = 10.0
+MISSED = 40.0
+"""seconds until a node is missed; ten of them are waited for it"""
 
 
 @asynccontextmanager
@@ -75,6 +77,28 @@ async def test_a_node_that_stops_while_redis_is_away_takes_nothing_along(world, 
     logs = [entry["event"] for node in town.nodes.all for entry in node.gateway.log()]
     assert "backlog_lost" not in logs
     assert logs.count("broker_detached") > 1
+
+
+async def test_a_node_that_is_killed_while_redis_is_away_is_missed(world, valkey):
+    """Nobody knows what it told alone: everybody who resumes is told to load."""
+    async with world(valkey=valkey, nodes="abc") as town:
+        await town.stored(50)
+        town.note("apart")
+        town.note("lossy")
+        valkey.pause()
+        await town.stored(100)
+        await town.nodes.kill("a")
+        valkey.resume()
+        async with town.open_probes() as probes:
+            await probes.told_from_each()
+            town.note("together")
+            with trio.fail_after(MISSED):
+                await town.logged("node_lost")
+            town.note("whole")
+            await town.stored(50)
+
+    logs = [entry["event"] for node in town.nodes.all for entry in node.gateway.log()]
+    assert logs.count("node_lost") == 1
 
 
 async def test_a_restart_that_loses_nothing(world, lasting_valkey):

@@ -95,6 +95,10 @@ class World:
             and (node is None or note.details["connection"] // LIFE == node.life)
         ]
 
+    async def logged(self, event: str) -> None:
+        """Wait until any node has logged something."""
+        await until(lambda: any(event in node.gateway.events() for node in self.nodes.all))
+
     # ── the end ──────────────────────────────────────────────────────────────
 
     async def come_to_rest(self) -> None:

@@ -112,7 +112,9 @@ async def open_registered(
     settings = ClusterSettings(redis=RedisUrl().parse(valkey.url), node=name, timeout=deadline)
     admission = AdmissionSettings(per_user=limit, user_policy=policy)
     metrics, moved, roster = Metrics(), [], Roster(admission)
-    async with open_link(settings, metrics.redis) as link, trio.open_nursery() as tasks:
+    async with open_link(settings, metrics.redis) as link, trio.open_nursery() as lives:
+        # Of a task of its own: who cancels it must not cancel the test.
+        tasks = await lives.start(_live)
 
         def card() -> NodeInfo:
             return NodeInfo(link.node, name, "1.0", "serving", 1.5, 7, len(roster))
@@ -133,7 +135,13 @@ async def open_registered(
         for service in (registry.run, rates.run):
             tasks.start_soon(service)
         yield RegisteredNode(link, roster, registry, survey, rates, metrics, tasks, moved)
-        tasks.cancel_scope.cancel()
+        lives.cancel_scope.cancel()
+
+
+async def _live(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    async with trio.open_nursery() as tasks:
+        task_status.started(tasks)
+        await trio.sleep_forever()
 
 
 @asynccontextmanager

@@ -364,3 +364,33 @@ async def test_a_redis_that_forgets_everything_makes_nobody_blink(valkey):
             look.expire()
             assert look.is_online(ANN)
             await trio.sleep(0.01)
+
+
+async def test_a_node_that_dies_during_an_outage_is_missed_once(valkey):
+    """One of the others says so; who lives, and who died before, is not missed."""
+    lost = []
+    async with open_nodes(valkey, "a", "b", "c", "d") as (a, b, c, d):
+        for node in (a, b, c):
+            node.registry.tell_lost(lambda: lost.append(1))
+        await until(lambda: _all_know(a, b, c, d))
+        d.die()
+        await until(lambda: _all_know(a, b, c))
+        await trio.sleep(3 * PULSE.beat)
+        await valkey.kill()
+        await until(lambda: _all_miss(a, b, c))
+        c.die()
+        await valkey.start()
+
+        await until(lambda: _all_know(a, b))
+        await until(lambda: _is(lost))
+        await trio.sleep(3 * PULSE.lease)
+
+    assert lost == [1]
+
+
+async def _all_miss(*nodes):
+    return not any(node.link.is_up for node in nodes)
+
+
+async def _is(wanted):
+    return bool(wanted)

@@ -139,8 +139,8 @@ class Link:
             self._idle.pop().close()
 
     async def _ask(self, words: tuple[Word, ...]) -> Reply:
-        wire = self._take() or await self._dial()
         try:
+            wire = self._take() or await self._dial()
             reply = await wire.ask(*words)
         except NoScriptError as error:
             self._give_back(wire)

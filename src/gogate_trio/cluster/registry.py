@@ -24,6 +24,7 @@ from gogate_trio.cluster.base import Census, NodeInfo, Pulse
 from gogate_trio.cluster.entering import Entering
 from gogate_trio.cluster.link import Link
 from gogate_trio.cluster.replies import items, ms, number, text
+from gogate_trio.cluster.vigil import Vigil
 from gogate_trio.cluster.wire import Reply, Word
 from gogate_trio.config import AdmissionSettings
 from gogate_trio.errors import ClusterUnavailable
@@ -61,7 +62,9 @@ class Registry:
         self._admission = admission
         self._metrics = metrics
         self._moved: Callable[[Iterable[UserId]], None] | None = None
+        self._lost: Callable[[], None] | None = None
         self._pulse = pulse or Pulse()
+        self._vigil = Vigil(self._pulse.lease)
         self._entering: deque[Entering] = deque()
         self._under_way: list[Entering] = []
         self._pending: Counter[UserId] = Counter()
@@ -82,6 +85,10 @@ class Registry:
     def tell(self, moved: Callable[[Iterable[UserId]], None]) -> None:
         """Call this with users who come to other nodes or leave them. Before ``run``."""
         self._moved, self._cursor = moved, ""
+
+    def tell_lost(self, lost: Callable[[], None]) -> None:
+        """Call this, on one of all nodes, when a node does not come back after an outage."""
+        self._lost = lost
 
     # ── the questions of the house ───────────────────────────────────────────
 
@@ -161,6 +168,7 @@ class Registry:
     def _fall_back(self) -> None:
         """Let nobody wait, and have everything said again when Redis is back."""
         self._is_away, self._is_whole = True, False
+        self._vigil.lose_sight()
         self._changed.clear()
         for entering in (*self._under_way, *self._entering):
             entering.settle(None)
@@ -180,7 +188,8 @@ class Registry:
             self._cursor,
         )
         latest, nodes, errands, cursor, moves = items(reply, 5)
-        self._metrics.nodes = number(nodes)
+        live = frozenset(map(text, items(nodes)))
+        self._metrics.nodes = len(live)
         self._cursor = text(cursor)
         if number(latest) != self._number:
             # It is our first word, or Redis has forgotten what we said.
@@ -190,6 +199,16 @@ class Registry:
         if self._moved is not None:
             for move in items(moves):
                 self._moved(UserId(int(user_id)) for user_id in text(move).split(","))
+        for missing in self._vigil.see(live, trio.current_time()):
+            await self._mourn(missing)
+
+    async def _mourn(self, node: str) -> None:
+        """Say that a node is lost with what it may have told alone, unless another has."""
+        words = (self._link.node, b"NX", b"EX", limits.LOST_NODE_SECONDS)
+        reply = await self._link.call(b"SET", self._link.key(f"lost:{node}"), *words)
+        if reply is not None and self._lost is not None:
+            _log.warning("node_lost", lost=node)
+            self._lost()
 
     async def _report_everybody(self) -> None:
         users = tuple(self._census.users())

@@ -41,11 +41,11 @@ elseif cursor ~= '-' then
   end
 end
 local number = tonumber(redis.call('HGET', users, '#') or 0)
-return {number, redis.call('ZCOUNT', nodes, '(' .. now, '+inf'), errand, cursor, found}
+return {number, redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf'), errand, cursor, found}
 """
 )
-"""Vouch for a node; return the number of its last report, how many nodes there are, its errands,
-and who has moved since the cursor. A cursor of ``-`` asks for no moves."""
+"""Vouch for a node; return the number of its last report, the nodes there are, its errands, and
+who has moved since the cursor. A cursor of ``-`` asks for no moves."""
 
 REPORT: Final = Script(
     _NOW
