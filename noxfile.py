@@ -84,7 +84,7 @@ def e2e(session: nox.Session) -> None:
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Several gateways, a real Valkey, and everything that goes wrong between them."""
-    pytest(session, "tests/cluster")
+    pytest(session, "tests/cluster", "tests/registry")
 
 
 @nox.session
