@@ -10,6 +10,7 @@ import trio
 from fakes.nodes import event, open_nodes, start, until
 from fixtures.valkey import open_valkey
 from gogate_trio.broker.base import Disconnect
+from gogate_trio.broker.reading import Reader
 from gogate_trio.errors import ClusterUnavailable
 from gogate_trio.ids import UserId
 
@@ -302,6 +303,34 @@ async def test_a_full_backlog_drops_the_oldest_and_declares_a_gap(valkey, monkey
         await until(lambda: plain[1].heard[-1] == "end")
         assert [text for text in plain[1].heard if text != "1"] == ["0", *texts[-10:], "end"]
         await until(lambda: resuming[1].heard[-2:] == ["resync", "end"])
+
+
+async def test_what_was_sent_before_the_stream_was_read_is_waited_for_no_more(valkey, monkeypatch):
+    """A node whose backlog and gap are in the stream before it reads is one with it again."""
+    monkeypatch.setattr("gogate_trio.broker.outgoing.BACKLOG_PUBLICATIONS", 10)
+    verify, may_read, links = Reader._verify, trio.Event(), []
+
+    async def verify_late(reader, wire):
+        if reader.link in links:
+            await may_read.wait()
+        await verify(reader, wire)
+
+    monkeypatch.setattr(Reader, "_verify", verify_late)
+    async with open_nodes(valkey.url, 2, deadline=QUICK) as nodes:
+        _, plain = watched(nodes)
+        links.append(nodes[0].link)
+        valkey.pause()
+        texts = [f"{n}" for n in range(1, 31)]
+        await nodes[0].say(*texts)
+        valkey.resume()
+        await until(lambda: nodes[1].metrics.gaps == 1)
+        may_read.set()
+        await attached(nodes)
+        await nodes[0].say("end")
+        await until(lambda: plain[1].heard[-1] == "end")
+
+        assert plain[0].heard == [*texts, "end"]
+        assert nodes[0].broker.statistics().backlog == 0
 
 
 async def test_one_lost_answer_doubles_nothing(valkey):

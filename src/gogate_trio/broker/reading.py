@@ -160,6 +160,7 @@ class Reader:
             await teller.branch_off()
             teller.begin(epoch, self.head)
         self._name, self._cursor, head = b"", b"", self.head
+        had = await self._ask_had(wire)
         # What is sent from now on will be read behind what is there.
         self.outgoing.ring()
         while found := await self._range(wire):
@@ -173,8 +174,22 @@ class Reader:
         teller.last = max(teller.last, head)
         self.is_busy = False
         async with teller.lock:
+            await self._let_go(had)
             await self._rejoin()
         self.joined.set()
+
+    async def _ask_had(self, wire: Wire) -> int:
+        """Return the number of the last one of ours that Redis has put into a stream."""
+        with self.link.deadline():
+            reply = await wire.ask(b"GET", self.link.key(f"last:{self.link.node}"))
+        return int(reply) if isinstance(reply, bytes) and reply.isdigit() else 0
+
+    async def _let_go(self, had: int) -> None:
+        """Wait no more for what the stream has had of ours, and has no more: it was trimmed."""
+        while (pending := self.outgoing.untold()) is not None and pending.number <= had:
+            await self.teller.tell_alone(pending.what, pending.number)
+            self.outgoing.note_told()
+        self.outgoing.seen(had)
 
     async def _range(self, wire: Wire) -> list[Found]:
         begin = b"(" + self._cursor if self._cursor else b"-"
@@ -191,6 +206,8 @@ class Reader:
         if header.epoch != epoch:
             if not is_old and header.number:
                 await self.teller.tell_off_stream(header, what)
+            if header.node == self.link.node:
+                self.outgoing.seen(header.number)
             return
         if not self._name or not header.number:
             # The first of the epoch that is there, or the first there was.
