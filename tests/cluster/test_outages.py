@@ -87,6 +87,8 @@ async def test_a_node_that_is_killed_while_redis_is_away_is_missed(world, valkey
         town.note("lossy")
         valkey.pause()
         await town.stored(100)
+        # So long that each of the others has noticed.
+        await trio.sleep(4 * DEADLINE)
         await town.nodes.kill("a")
         valkey.resume()
         async with town.open_probes() as probes:

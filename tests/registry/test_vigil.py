@@ -36,3 +36,13 @@ def test_an_outage_that_goes_on_gives_everybody_time_anew():
     assert vigil.see({"a"}, 16) == frozenset()
     assert vigil.see({"a", "b"}, 20) == frozenset()
     assert vigil.see({"a", "b"}, 30) == frozenset()
+
+
+def test_who_is_vouched_for_a_little_longer_is_missed_all_the_same():
+    """A lease outlives whoever was killed."""
+    vigil = Vigil(10)
+    vigil.see({"a", "b"}, 0)
+    vigil.lose_sight()
+
+    assert vigil.see({"a", "b"}, 50) == frozenset()
+    assert vigil.see({"a"}, 60) == {"b"}

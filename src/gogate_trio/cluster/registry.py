@@ -64,7 +64,7 @@ class Registry:
         self._moved: Callable[[Iterable[UserId]], None] | None = None
         self._lost: Callable[[], None] | None = None
         self._pulse = pulse or Pulse()
-        self._vigil = Vigil(self._pulse.lease)
+        self._vigil = Vigil(self._pulse.lease + self._pulse.beat)
         self._entering: deque[Entering] = deque()
         self._under_way: list[Entering] = []
         self._pending: Counter[UserId] = Counter()

@@ -28,10 +28,10 @@ class Vigil:
     def see(self, nodes: AbstractSet[str], now: float) -> frozenset[str]:
         """Redis is there, and so are these; return who has been missing for too long, once."""
         self._seen = frozenset(nodes)
-        self._awaited -= self._seen
         if self._back_at is None:
             self._back_at = now
         if now - self._back_at < self._patience:
             return frozenset()
-        missing, self._awaited = self._awaited, frozenset()
+        # Not before: a sign of life from the moment it was killed still counts for a while.
+        missing, self._awaited = self._awaited - self._seen, frozenset()
         return missing
