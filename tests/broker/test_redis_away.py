@@ -310,10 +310,10 @@ async def test_what_was_sent_before_the_stream_was_read_is_waited_for_no_more(va
     monkeypatch.setattr("gogate_trio.broker.outgoing.BACKLOG_PUBLICATIONS", 10)
     verify, may_read, links = Reader._verify, trio.Event(), []
 
-    async def verify_late(reader, wire):
+    async def verify_late(reader, wire, **how):
         if reader.link in links:
             await may_read.wait()
-        await verify(reader, wire)
+        await verify(reader, wire, **how)
 
     monkeypatch.setattr(Reader, "_verify", verify_late)
     async with open_nodes(valkey.url, 2, deadline=QUICK) as nodes:

@@ -71,7 +71,7 @@ class Ephemeral:
                 batch = [self._waiting.popleft() for _ in range(count)]
                 message = self.packing.pack_ephemeral(self.link.node, batch)
                 try:
-                    await self.link.call(b"PUBLISH", self.link.key("channel"), message)
+                    await self.link.call(b"PUBLISH", self.link.channel, message)
                 except ClusterUnavailable:
                     self.metrics.redis.ephemeral_dropped += len(batch) + len(self._waiting)
                     self._waiting.clear()
@@ -83,7 +83,7 @@ class Ephemeral:
             try:
                 async with self.link.wire() as wire:
                     with trio.fail_after(self.link.timeout):
-                        await wire.subscribe(self.link.key("channel"))
+                        await wire.subscribe(self.link.channel)
                     # Heard at once that all is well, not only with the next beat.
                     self._news.set()
                     while True:

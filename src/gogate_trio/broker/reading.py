@@ -65,6 +65,8 @@ class Reader:
     """The id of what was read last, a stranger's too."""
     _count: int = READ_ENTRIES
     _session: trio.CancelScope | None = None
+    _due: int = 0
+    """The newest offset at the last look: what is read next goes up to there, or is lost."""
     _is_following: bool = False
     """Whether it was seen in this session that it is the stream."""
 
@@ -102,8 +104,9 @@ class Reader:
             self._session.cancel()
 
     async def _read(self, wire: Wire) -> None:
+        is_whole = True
         while True:
-            await self._verify(wire)
+            await self._verify(wire, is_whole=is_whole)
             # What was sent may have been lost with what was there.
             self.outgoing.send_again()
             self._is_following = True
@@ -111,7 +114,7 @@ class Reader:
                 while True:
                     await self._follow(wire)
             except _Gap:
-                self._is_following = False
+                self._is_following = is_whole = False
 
     async def _see_to(self, error: Exception) -> None:
         """Ask for less where a reply was too big; clear what nobody can read."""
@@ -130,12 +133,15 @@ class Reader:
 
     # ── is it the same stream? ───────────────────────────────────────────────
 
-    async def _verify(self, wire: Wire) -> None:
-        """See whether the stream goes on where we are; else begin anew with what it has."""
-        teller = self.teller
+    async def _verify(self, wire: Wire, *, is_whole: bool) -> None:
+        """See whether the stream goes on where we are; else begin anew with what it has.
+
+        Where it is not ``is_whole``, something is missing behind what was read last.
+        """
+        teller, self._due = self.teller, 0
         keys = [self.link.key("meta"), self.link.key("stream")]
         with self.link.deadline():
-            reply = await ATTACH.run_on(wire, keys, new_epoch(), self._name)
+            reply = await ATTACH.run_on(wire, keys, new_epoch(), self._name, "")
         match reply:
             case [bytes() as epoch, bytes() as head, bytes() as now, bytes() as found]:
                 self._note_head(int(head))
@@ -143,7 +149,7 @@ class Reader:
                 raise ClusterUnavailable("protocol error")
         teller.clock = self.heard_at - int(now) / 1000
         is_same = teller.epoch == epoch.decode() and teller.last <= self.head
-        if is_same and self.joined.is_set():
+        if is_same and is_whole and self.joined.is_set():
             header = read_header(found)
             if not self._name or (header and header.offset == teller.last):
                 return
@@ -171,7 +177,10 @@ class Reader:
                         self.metrics.redis.junk += 1
                     else:
                         await self._take_old(entry, entry.header, epoch, is_first=is_first)
-        teller.last = max(teller.last, head)
+        if teller.last < head:
+            # The newest are lost: nobody may go on from before them.
+            teller.begin_window(head)
+            teller.last = head
         self.is_busy = False
         async with teller.lock:
             await self._let_go(had)
@@ -209,8 +218,8 @@ class Reader:
             if header.node == self.link.node:
                 self.outgoing.seen(header.number)
             return
-        if not self._name or not header.number:
-            # The first of the epoch that is there, or the first there was.
+        if not self._name or not header.number or header.offset != self.teller.last + 1:
+            # The first of the epoch that is there, or the first there was; or some are missing.
             self.teller.begin_window(header.offset - bool(header.number))
         if is_old:
             self.teller.learn(header, what)
@@ -226,6 +235,8 @@ class Reader:
             reply = await wire.ask(b"XREAD", *words, self._cursor or b"0-0")
         self.heard_at = trio.current_time()
         if reply is None:
+            if self.teller.last < self._due:
+                raise _Gap
             self.abreast_at = self.heard_at
             await self._look(wire)
             async with self.teller.lock:
@@ -274,6 +285,7 @@ class Reader:
         match reply:
             case [bytes() as epoch, bytes() as head] if head.isdigit():
                 self._note_head(int(head))
+                self._due = self.head
             case _:
                 raise _Gap
         if epoch.decode("ascii", "replace") != self.teller.epoch or self.head < self.teller.last:

@@ -203,7 +203,7 @@ class RedisBroker:
         keys = [self._link.key("meta"), self._link.key("stream")]
         while True:
             try:
-                await self._link.run(ATTACH, keys, new_epoch(), "")
+                await self._link.run(ATTACH, keys, new_epoch(), "", "write")
             except ClusterUnavailable:
                 await trio.sleep(pause)
                 pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)

@@ -23,20 +23,25 @@ local function find(...)
   if not found.err:find('WRONGTYPE') then return {err = found.err} end
   return {}
 end
-local function is_epoch(word) return #word <= 32 and word:find('^[0-9a-z]+$') end
+local function is_epoch(word) return word and #word <= 32 and word:find('^[0-9a-z]+$') end
+local function is_number(word) return word and #word <= 15 and word:find('^[0-9]+$') end
+local function is_sound(found) return is_number(found[2]) and is_number(found[3]) end
 local function text(number) return string.format('%.0f', number) end
 """
 
 ATTACH: Final = Script(
     _COMMON
     + """
--- ARGV: an epoch to begin where there is none, the id of an entry.
-local found = find('epoch', 'head')
+-- ARGV: an epoch to begin where there is none, the id of an entry, anything to see that Redis
+-- takes what is written: one that is full, or a replica, answers what is read only.
+local found = find('epoch', 'head', 'bytes')
 if found.err then return found end
-if not found[1] or not is_epoch(found[1]) or not tonumber(found[2]) then
+if not is_epoch(found[1]) or not is_sound(found) then
   redis.call('DEL', stream, meta)
   redis.call('HSET', meta, 'epoch', ARGV[1], 'head', 0, 'bytes', 0)
   found = {ARGV[1], '0'}
+elseif ARGV[3] ~= '' then
+  redis.call('HSET', meta, 'epoch', found[1])
 end
 local entry = {}
 if ARGV[2] ~= '' and redis.call('TYPE', stream).ok == 'stream' then
@@ -55,9 +60,10 @@ PUBLISH: Final = Script(
 -- epoch, and for each publication: its number, its key or nothing, its payload.
 local found = find('epoch', 'head', 'bytes')
 if found.err then return found end
-if found[1] ~= ARGV[2] then return {'epoch'} end
+if found[1] ~= ARGV[2] or not is_sound(found) then return {'epoch'} end
 local head, bytes = tonumber(found[2]), tonumber(found[3])
-local last = tonumber(redis.call('GET', KEYS[3]) or '0')
+local last = redis.pcall('GET', KEYS[3])
+last = is_number(type(last) == 'string' and last) and tonumber(last) or 0
 local reply = {'ok', 0, clock()}
 local added, done = 0, last
 for i = 9, #ARGV, 3 do
@@ -114,7 +120,7 @@ DECLARE: Final = Script(
 -- ARGV: version, epoch, the next epoch, node, and anything to clear the stream.
 local found = find('epoch', 'head', 'bytes')
 if found.err then return found end
-if found[1] ~= ARGV[2] then return {'epoch'} end
+if found[1] ~= ARGV[2] or not is_sound(found) then return {'epoch'} end
 if ARGV[5] ~= '' then redis.call('DEL', stream) end
 local head = text(tonumber(found[2]) + 1)
 redis.call('HSET', meta, 'epoch', ARGV[3], 'head', head)

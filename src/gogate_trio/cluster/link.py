@@ -77,6 +77,12 @@ class Link:
         """Return a key of this gateway's. All lie in one slot of a cluster."""
         return f"{{{self._settings.prefix}}}:{name}".encode()
 
+    @property
+    def channel(self) -> bytes:
+        """The channel of this gateway's nodes. A channel knows no databases; its name has to."""
+        database = self._dialler.address.database
+        return self.key(f"channel:{database}" if database else "channel")
+
     async def call(self, *words: Word) -> Reply:
         """Have Redis do one command; raises ``ClusterUnavailable`` when that fails.
 

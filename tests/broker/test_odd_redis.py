@@ -1,0 +1,92 @@
+"""Laws of nodes on a Redis that is there, and not as one would have it."""
+
+from __future__ import annotations
+
+import trio
+
+from fakes.nodes import event, open_nodes, until
+
+META = "{gogate}:meta"
+QUICK = 0.3
+"""seconds of REDIS_TIMEOUT where a test waits it out"""
+NO_NUMBERS = ("", "x", "nan", "inf", "-5", " 7 ", "1.5", "1e3", "0x10", "9" * 16)
+
+
+async def test_a_redis_that_only_answers_is_waited_for_once(valkey):
+    """Full, it still lets itself be read: one publication waits, and no other after it."""
+    async with open_nodes(valkey.url, 1, deadline=QUICK) as (node,):
+        guest = node.join()
+        await node.say("0")
+        await valkey.ask("CONFIG", "SET", "maxmemory", "1")
+        await node.say("1")
+        for text in ("2", "3", "4"):
+            await trio.sleep(QUICK)
+            began = trio.current_time()
+            await node.say(text)
+            assert trio.current_time() - began < QUICK / 2
+            assert node.state == "detached"
+        await valkey.ask("CONFIG", "SET", "maxmemory", "0")
+        await node.until("attached")
+
+        await guest.hears("0", "1", "2", "3", "4")
+
+
+async def test_no_number_a_stranger_writes_stops_the_stream(valkey):
+    """Whatever stands where head and bytes belong, the next publication comes through."""
+    async with open_nodes(valkey.url, 2, deadline=5.0) as nodes:
+        guest = nodes[1].join()
+        for field in ("head", "bytes"):
+            for text in NO_NUMBERS:
+                await valkey.ask("HSET", META, field, text)
+                await nodes[0].say(f"{field} {text}")
+                await until(lambda: guest.heard[-1:] == [f"{field} {text}"])  # noqa: B023 - at once
+
+        assert [node.metrics.bugs for node in nodes] == [0, 0]
+        assert [node.metrics.redis.detachments for node in nodes] == [0, 0]
+
+
+async def test_what_is_gone_from_the_stream_is_noticed_without_anything_new(valkey):
+    """The head counts entries that are not there: one resync, and no position from before."""
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1")
+        await guest.hears("1")
+        before = guest.position
+        await valkey.ask("HINCRBY", META, "head", 5)
+        await guest.hears("1", "resync")
+        await node.say("7")
+
+        await guest.hears("1", "resync", "7")
+        assert node.replay(before) is None
+        assert node.metrics.gaps == 1
+
+
+async def test_what_is_gone_from_the_middle_of_the_stream_is_a_gap_once(valkey):
+    """A stranger has removed an entry: who had not read it is told, and nobody for ever."""
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1")
+        await guest.hears("1")
+        before = guest.position
+        await valkey.ask("HINCRBY", META, "head", 1)
+        await node.say("3")
+        await guest.hears("1", "3", "resync")
+        await node.say("4")
+
+        await guest.hears("1", "3", "resync", "4")
+        assert node.replay(before) is None
+        assert node.metrics.gaps == 1
+
+
+async def test_gateways_of_two_databases_hear_nothing_of_each_other(valkey):
+    """One Redis, two numbers, the same prefix: neither messages nor typing pass."""
+    other = f"{valkey.url.removesuffix('0')}1"
+    async with open_nodes(valkey.url, 2) as (one, two), open_nodes(other, 1) as (stranger,):
+        far, near = stranger.join(), two.join()
+        for node in (one, two, stranger):
+            await until(lambda: node.broker.statistics().is_heard)  # noqa: B023 - at once
+        one.broker.publish_ephemeral(event("typing", is_durable=False))
+        await until(lambda: near.heard == ["typing"])
+        await stranger.say("here")
+
+        await far.hears("here")
