@@ -36,6 +36,19 @@ async def test_a_bucket_fills_again_at_its_rate(valkey):
         assert await a.rates.wait("send_message", ANN) == 0
 
 
+@pytest.mark.parametrize("kept", ["x", "nan", "inf", "9" * 30, "LIST"])
+async def test_no_bucket_is_emptier_than_empty(valkey, kept):
+    """Whatever stands there, or the clock was set back: others count, and this one soon does."""
+    async with open_nodes(valkey, "a", rate=Rate(20.0, 1)) as (a,):
+        key = a.link.key(f"rate:send_message:{ANN}")
+        await valkey.ask(*(("RPUSH", key, "v") if kept == "LIST" else ("SET", key, kept)))
+        assert await a.rates.wait("send_message", ANN) <= 0.05
+        await trio.sleep(0.06)
+
+        assert await a.rates.wait("send_message", ANN) == 0
+        assert not a.metrics.fallbacks
+
+
 async def test_when_many_ask_at_once_exactly_so_many_pass(valkey):
     """On both nodes together, and over few connections."""
     async with open_nodes(valkey, "a", "b", rate=SLOW) as nodes:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 import trio
 
-from fakes.registry import PULSE, open_nodes, open_registered, until
+from fakes.registry import PULSE, open_nodes, until
 from gogate_trio import limits
 from gogate_trio.cluster import scripts
 from gogate_trio.cluster.base import HERE
@@ -254,15 +254,44 @@ async def test_junk_among_the_cards_is_passed_over(valkey):
         assert await names(b) == ["b", "a"]
 
 
-async def test_what_is_no_answer_is_an_outage(valkey):
-    """Keys of another kind under our names: each node goes on alone, without a bug."""
-    async with open_registered(valkey, "a", limit=1) as a:
-        await until(lambda: a.metrics.nodes == 1)
-        await valkey.ask(b"SET", a.link.key("nodes"), "mine")
-        await until(lambda: a.registry._is_away)
+async def test_keys_of_another_kind_are_in_the_way_for_a_moment(valkey):
+    """Under whichever of our names: soon all nodes count together again, without a bug."""
+    async with open_nodes(valkey, "a", "b", limit=1) as (a, b):
+        node = f"node:{a.link.node}"
+        kinds = dict.fromkeys(("nodes", "left", f"{node}:users", f"{node}:errands"), "stream")
+        for number, (name, kind) in enumerate({**kinds, "moves": "list"}.items()):
+            await valkey.ask("DEL", a.link.key(name))
+            junk = ("XADD", a.link.key(name), "*", "f", "v")
+            await valkey.ask(*(junk if kind == "stream" else ("RPUSH", a.link.key(name), "v")))
+            await until(lambda: _counts_with(a, b, ANN + 10 * number))  # noqa: B023 - at once
 
-        assert await a.enter(ANN)
-        assert a.metrics.bugs == 0
+        assert (a.metrics.bugs, b.metrics.bugs) == (0, 0)
+
+
+async def _counts_with(one, other, user):
+    """Whether a user who comes to one node and then to another has one connection left."""
+    first = await one.enter(user)
+    second = await other.enter(user)
+    with trio.move_on_after(4 * PULSE.beat):
+        while first.hangup is None:  # noqa: ASYNC110 - nobody rings
+            await trio.sleep(PULSE.beat / 4)
+    is_gone = first.hangup is not None
+    first.leave()
+    second.leave()
+    return is_gone
+
+
+async def test_a_chat_of_any_size_is_asked_about(valkey):
+    """In pieces: Redis's stack has room for some thousands, and others wait meanwhile."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        users = range(1, 20_001)
+        last = users[-1]
+        await a.enter(last)
+        await until(lambda: _standing(b, last, HERE))
+        calls = b.metrics.redis.connects
+
+        assert await b.survey.standings(users) == [None] * (last - 1) + [HERE]
+        assert b.metrics.redis.connects - calls <= 1
 
 
 # ── where users are ──────────────────────────────────────────────────────────

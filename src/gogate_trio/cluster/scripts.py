@@ -23,6 +23,12 @@ BEAT: Final = Script(
     + """
 local nodes, card, users, errands, left, moves = unpack(KEYS)
 local me, lease, grace, text, cursor = unpack(ARGV)
+for key, kind in pairs({[nodes] = 'zset', [left] = 'zset', [users] = 'hash',
+                        [errands] = 'list', [moves] = 'stream'}) do
+  local found = redis.call('TYPE', key).ok
+  -- What a stranger has put there cannot be lived with; all of it is said again.
+  if found ~= 'none' and found ~= kind then redis.call('DEL', key) end
+end
 redis.call('ZADD', nodes, now + lease, me)
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now - grace)
 redis.call('ZREMRANGEBYSCORE', left, '-inf', now - grace)
@@ -199,7 +205,15 @@ local now = time[1] * 1000000 + time[2]
 local waits = {}
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local arrival = math.max(tonumber(redis.call('GET', key) or 0), now) + interval
+  local kept = redis.pcall('GET', key)
+  kept = type(kept) == 'string' and tonumber(kept) or 0
+  local empty = now + burst * interval
+  if kept > empty then
+    -- The clock was set back, as by a change of masters; nobody waits for it to catch up.
+    kept = empty
+    redis.call('SET', key, string.format('%.3f', kept), 'PX', math.ceil(burst * interval / 1000))
+  end
+  local arrival = math.max(now, kept) + interval
   local wait = arrival - now - burst * interval
   if wait > interval * 0.001 then
     waits[i] = math.ceil(wait)
