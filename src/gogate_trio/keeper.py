@@ -159,8 +159,15 @@ class Keeper:
             and not self._is_over(command.token)
         ):
             return known
-        async with self._inquiry.slots:
+        slots = self._inquiry.slots
+        try:
+            slots.acquire_nowait()
+        except trio.WouldBlock:
+            await slots.acquire()
+        try:
             return None if caller.hangup is not None else await self._inquiry.whose(command.token)
+        finally:
+            slots.release()
 
     async def _let_in(self, caller: Caller, user: User, token: str) -> bool:
         """Whether a connection may be this user's: first as this node sees it, then as all do."""

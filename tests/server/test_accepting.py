@@ -52,3 +52,20 @@ async def test_a_crowd_at_the_door_holds_up_nobody_inside():
 
     steps = [after - before for before, after in zip(turns, [*turns[1:], 100], strict=True)]
     assert 1 < max(steps) <= 32
+
+
+async def test_a_client_that_was_cut_off_before_the_first_look_is_not_read():
+    """Looking at once is no way past a cancellation: what it sent is still there."""
+    listener = open_listener("127.0.0.1", 0)
+    with within(), socket.create_connection(("127.0.0.1", listener.port)) as client:
+        client.sendall(b"hello")
+        wire = await listener.accept()
+        await trio.lowlevel.wait_readable(wire._socket)
+        with trio.CancelScope() as cut:
+            cut.cancel()
+            await wire.receive_some()
+        assert cut.cancelled_caught
+
+        assert await wire.receive_some() == b"hello"
+        wire.close()
+        await listener.aclose()

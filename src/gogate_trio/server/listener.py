@@ -100,8 +100,9 @@ class Server:
     def shut(self) -> None:
         """Let nobody in any more: who asks in a moment is told when to come back, others 503."""
         self._is_shut = True
+        soon = trio.current_time() + LAST_HEAD_SECONDS
         for asking in self._asking:
-            asking.deadline = trio.current_time() + LAST_HEAD_SECONDS
+            asking.deadline = min(asking.deadline, soon)
 
     def _address_at_accept(self, wire: Wire) -> str | None:
         """Return the address to count a socket under; a proxy's clients are counted later."""
@@ -114,7 +115,7 @@ class Server:
             return
         self._turning_away += 1
         try:
-            stream, read = await self._read(wire, LINGER_SECONDS)
+            stream, read = await self._read(wire, trio.CancelScope(), LINGER_SECONDS)
             if isinstance(read, tuple):
                 read = UNAVAILABLE if read[0].path == WEBSOCKET_PATH else read
             await self._answer_page(stream, read)
@@ -153,16 +154,13 @@ class Server:
 
     async def _read_unless_shut(self, wire: Wire) -> tuple[Wire | TlsWire, Read]:
         asking = trio.CancelScope()
-        if self._is_shut:
-            asking.deadline = trio.current_time() + LAST_HEAD_SECONDS
         self._asking.add(asking)
         try:
-            with asking:
-                return await self._read(wire, HANDSHAKE_SECONDS)
+            return await self._read(
+                wire, asking, LAST_HEAD_SECONDS if self._is_shut else HANDSHAKE_SECONDS
+            )
         finally:
             self._asking.discard(asking)
-        # In the middle of TLS there is no way to say it.
-        return wire, None if self._tls else UNAVAILABLE
 
     def _fault_of(self, head: Head, peer: str, ticket: Ticket) -> Status | None:
         """Why this request may not become a WebSocket, if anything."""
@@ -183,28 +181,37 @@ class Server:
         self._house.metrics.turned_away[full.value] += 1
         _log.info("turned_away", kind=full.value, peer=address)
 
-    async def _read(self, wire: Wire, within: float) -> tuple[Wire | TlsWire, Read]:
-        """Read the head, in TLS where that is spoken; and the stream on which to answer it."""
+    async def _read(
+        self, wire: Wire, asking: trio.CancelScope, within: float
+    ) -> tuple[Wire | TlsWire, Read]:
+        """Read the head, in TLS where that is spoken; and the stream on which to answer it.
+
+        One scope has the deadline of it all: ``shut`` may bring it forward.
+        """
+        asking.deadline = trio.current_time() + within
         stream: Wire | TlsWire = wire
-        if self._tls is not None:
-            deadline = trio.current_time() + within
-            secured = await self._secure(wire, self._tls, within)
-            if not isinstance(secured, TlsWire):
-                return wire, secured
-            stream, within = secured, deadline - trio.current_time()
         try:
-            with trio.move_on_after(within):
+            with asking:
+                if self._tls is not None:
+                    secured = await self._secure(wire, self._tls)
+                    if not isinstance(secured, TlsWire):
+                        return wire, secured
+                    stream = secured
                 return stream, await read_head(stream)
         except trio.BrokenResourceError:
             return stream, None
-        return stream, TIMED_OUT
+        if self._tls is not None and stream is wire:
+            # In the middle of TLS there is no way to say it.
+            return wire, None
+        return stream, UNAVAILABLE if self._is_shut else TIMED_OUT
 
-    async def _secure(self, wire: Wire, tls: Tls, within: float) -> TlsWire | Status | None:
+    async def _secure(self, wire: Wire, tls: Tls) -> TlsWire | Status | None:
         secured: TlsWire | Status | None = None
-        with trio.move_on_after(within):
+        try:
             secured = await tls.shake_hands(wire)
-        if not isinstance(secured, TlsWire):
-            self._house.metrics.tls_failed += 1
+        finally:
+            if not isinstance(secured, TlsWire):
+                self._house.metrics.tls_failed += 1
         return secured
 
     async def _answer_page(self, stream: Wire | TlsWire, read: Read) -> None:

@@ -20,6 +20,8 @@ class Wire(trio.abc.HalfCloseableStream):
     def __init__(self, sock: socket.socket, peer: str) -> None:
         """Take the socket over. ``peer`` is the other side's address, for logs and limits."""
         self._socket = sock
+        self._is_new = True
+        """Whether nothing was read yet: who waited in the queue has sent its request by now."""
         self._more_to_read = False
         self.peer = peer
         self.send_nowait = sock.send
@@ -33,7 +35,10 @@ class Wire(trio.abc.HalfCloseableStream):
         was received.
         """
         size = max_bytes or _READ_BYTES
-        if self._more_to_read:
+        if self._is_new:
+            self._is_new = False
+            await trio.lowlevel.checkpoint_if_cancelled()
+        elif self._more_to_read:
             # The last read was full: look at once, for waiting costs more than looking.
             await trio.lowlevel.checkpoint()
         else:

@@ -126,12 +126,13 @@ def _read(address: str) -> tuple[str, bool]:
 
     An IPv6 address counts as its /64: that is what every customer of a provider is given.
     """
+    if ":" not in address:
+        # Parsing it would take longer than all else here.
+        return address, address.startswith("127.")
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.IPv6Address(address)
     except ValueError:
         return address, False
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address, parsed.is_loopback
     return f"{int(parsed) >> _OWN_BITS:x}/64", parsed.is_loopback
 
 
