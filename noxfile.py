@@ -84,7 +84,8 @@ def e2e(session: nox.Session) -> None:
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Several gateways, a real Valkey, and everything that goes wrong between them."""
-    pytest(session, "tests/cluster", "tests/registry")
+    # Two at a time: they wait more than they compute.
+    pytest(session, "-n", "2", "tests/cluster", "tests/registry")
 
 
 @nox.session

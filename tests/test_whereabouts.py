@@ -124,8 +124,25 @@ async def test_while_the_others_do_not_answer_what_was_known_holds(looking, worl
     looking.expire()
 
     assert (looking.is_online(ANN), looking.is_online(BOB)) == (True, True)
-    world.is_away, world.elsewhere = False, {BOB: limits.PRESENCE_GRACE_SECONDS}
+
+
+async def test_who_is_missed_after_an_outage_has_the_whole_grace(looking, world, autojump_clock):  # noqa: ARG001
+    """Nobody could say meanwhile that their node lives; and who was offline stays so."""
+    world.elsewhere = {ANN: limits.PRESENCE_GRACE_SECONDS + 1, BOB: HERE}
+    await trio.sleep(limits.PRESENCE_LOOK_SECONDS + 0.1)
+    world.is_away = True
     await trio.sleep(limits.PRESENCE_LOOK_SECONDS)
+    world.is_away, world.elsewhere[BOB] = False, limits.PRESENCE_GRACE_SECONDS - 0.1
+    await trio.sleep(limits.PRESENCE_LOOK_SECONDS)
+    assert world.told() == [BOB]
+
+    await trio.sleep(limits.PRESENCE_GRACE_SECONDS - 1)
+    looking.expire()
+    assert (looking.is_online(ANN), looking.is_online(BOB)) == (False, True)
+    world.elsewhere.clear()
+    await trio.sleep(1)
+    looking.expire()
+    assert world.told() == [BOB]
     assert not looking.is_online(BOB)
 
 

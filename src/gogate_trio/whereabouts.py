@@ -60,6 +60,10 @@ class Whereabouts:
         """Those of whom it has been found out where they are."""
         self._left: OrderedDict[UserId, float] = OrderedDict()
         """Who left this node within the grace, and when."""
+        self._is_blind = False
+        """Whether the other nodes did not say, when they were asked last."""
+        self._sighted_at = -math.inf
+        """When they last said again, after they had not."""
         self._suspects: set[UserId] = set()
         self._look = trio.Event()
 
@@ -169,9 +173,13 @@ class Whereabouts:
             return {}
         away = [user_id for user_id in users if not self._census.count(user_id)]
         try:
-            return dict(zip(away, await self._others.standings(away), strict=True))
+            standings = await self._others.standings(away)
         except ClusterUnavailable:
+            self._is_blind = True
             return None
+        if self._is_blind:
+            self._is_blind, self._sighted_at = False, trio.current_time()
+        return dict(zip(away, standings, strict=True))
 
     def _place(self, user_id: UserId, standing: float | None, *, is_final: bool = False) -> None:
         """Take down where a user is: what this node knows, and what the others say.
@@ -182,6 +190,9 @@ class Whereabouts:
         left_at = self._left.get(user_id)
         if standing is not None and standing != HERE:
             left_at = max(now - standing, -math.inf if left_at is None else left_at)
+            if self.is_online(user_id):
+                # Before that no node could say that it lives: theirs may be about to.
+                left_at = max(left_at, self._sighted_at)
         if self._census.count(user_id) or standing == HERE:
             is_news = self._attendance.arrive(user_id)
         elif left_at is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from fakes.api import call
 from fakes.process import open_gateway
 from fakes.watched import numbers_at
 
@@ -47,6 +48,11 @@ class Node:
         return sum(
             value for key, value in numbers.items() if key[0] == name and {*labels} <= {*key[1:]}
         )
+
+    async def users(self) -> set[int]:
+        """Return the ids of those who are on it."""
+        shown = (await call(self.internal_port, "GET", "connections?limit=1000")).json
+        return {each["user_id"] for each in shown["connections"]} - {None}
 
 
 @attrs.define(eq=False)

@@ -48,6 +48,8 @@ class Citizen(Careful):
 
     def _hear(self, event: dict[str, Any], home: trio.Nursery) -> None:
         super()._hear(event, home)
+        if event["event"] == "reconnect":
+            self.note("told to go", retry=event["data"]["after_ms"] / 1000)
         if event["event"] == "new_message" and self.is_talking and self.random.random() < _REACTS:
             self._reactions.append(event["data"]["id"])
             self._ring()

@@ -190,13 +190,14 @@ async def open_nodes(
     *,
     nodes: str = "ab",
     valkey: Valkey | None = None,
+    **environment: str,
 ) -> AsyncIterator[Nodes]:
     """Start a gateway of each name, in front of a backend that knows keys, and nobody else."""
     town = Town(Chronicle(trio.current_time), {})
     keep_books(monkeypatch, fake, town)
     given = {"REDIS_URL": valkey.url} if valkey else {}
     async with trio.open_nursery() as lives:
-        houses = Nodes(fake, town, folder, lives, given)
+        houses = Nodes(fake, town, folder, lives, {**given, **environment})
         for name in nodes:
             await houses.start(name)
         yield houses
