@@ -30,11 +30,16 @@ class Noted:
     """A keeper and a membership cache that only take note."""
 
     suspects: list = attrs.field(factory=list)
+    doubted: list = attrs.field(factory=list)
     forgotten: list = attrs.field(factory=list)
 
     def suspect(self, caller):
         """Note who."""
         self.suspects.append(caller)
+
+    def doubt(self, user_id):
+        """Note whom."""
+        self.doubted.append(user_id)
 
     def invalidate(self, chat_id):
         """Note which."""
@@ -74,6 +79,14 @@ async def test_revalidate_doubts_the_tokens_of_one_user(control, crowd, noted):
     control.obey(Revalidate(1))
 
     assert set(noted.suspects) == set(crowd[:2])
+
+
+@pytest.mark.parametrize("instruction", [Disconnect(1, 4503, "out"), Revalidate(1)])
+async def test_whoever_comes_after_it_is_asked_about(control, noted, instruction):
+    """What the backend said of the user before counts no more, whoever is here."""
+    control.obey(instruction)
+
+    assert noted.doubted == [1]
 
 
 async def test_forget_members_drops_the_list_of_one_chat(control, noted):

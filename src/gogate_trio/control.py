@@ -44,10 +44,12 @@ class Control:
     def _obey(self, instruction: Instruction) -> None:
         match instruction:
             case Disconnect():
+                self.keeper.doubt(instruction.user_id)
                 hangup = disconnected(instruction.code, instruction.reason)
                 for caller in self._of(instruction.user_id):
                     caller.hang_up(hangup)
             case Revalidate():
+                self.keeper.doubt(instruction.user_id)
                 for caller in self._of(instruction.user_id):
                     self.keeper.suspect(caller)
             case ForgetMembers():

@@ -137,7 +137,7 @@ class Keeper:
         if not await self._let_in(caller, user, command.token):
             # Or it is leaving for another reason, and reads this no more.
             return refusals.TOO_MANY_CONNECTIONS
-        near = self._hold(caller, command, accepted_at=word.given_at)
+        near = self._hold(caller, command, word)
         await self._reception.welcome(caller, user, command)
         if command.presence is not None:
             self._attend(caller, user, command.presence)
@@ -182,13 +182,16 @@ class Keeper:
         exp = expiry(token)
         return exp is not None and exp <= self._wall()
 
-    def _hold(self, caller: Caller, command: Auth, *, accepted_at: float) -> Token | None:
+    def _hold(self, caller: Caller, command: Auth, word: Word) -> Token | None:
         """Watch over a token; return it when its end is so near that it gives no notice more."""
         caller.wants_notices = caller.wants_notices or command.notices
         now = trio.current_time()
         ends_at = self._end_of(command.token, now)
         digest = digest_of(command.token)
-        near = self._book.hold(caller, digest, ends_at=ends_at, accepted_at=accepted_at, now=now)
+        asked_at = word.given_at
+        near = self._book.hold(caller, digest, ends_at=ends_at, accepted_at=asked_at, now=now)
+        if self._inquiry.is_doubted(word.user.user_id, asked_at):
+            self._suspect(command.token)
         self._wake()
         return near
 
@@ -206,6 +209,10 @@ class Keeper:
         return NEVER
 
     # ── staying ──────────────────────────────────────────────────────────────
+
+    def doubt(self, user_id: UserId) -> None:
+        """Let nobody in as this user on a word of the backend's from before now."""
+        self._inquiry.doubt(user_id)
 
     def suspect(self, caller: Caller) -> None:
         """Have the backend asked at once about a connection whose call it has answered 401."""
@@ -252,6 +259,7 @@ class Keeper:
             questions.start_soon(self._ask, token)
 
     async def _ask(self, token: Token) -> None:
+        asked_at = trio.current_time()
         try:
             answer = await self._answer(token)
         except Exception:  # noqa: BLE001 - the fence: a bug must not end the node
@@ -262,6 +270,11 @@ class Keeper:
             self._inquiry.slots.release_on_behalf_of(token)
         callers = tuple(token.holders)
         verdict = self._book.settle(token, answer, now=trio.current_time())
+        if any(
+            caller.user and self._inquiry.is_doubted(caller.user.user_id, asked_at)
+            for caller in token.holders
+        ):
+            self._book.suspect(token.digest, trio.current_time())
         self._wake()
         if verdict is not Verdict.KEEP:
             self._inquiry.forget(token.digest)

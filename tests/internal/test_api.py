@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 
@@ -10,6 +11,7 @@ from fakes.clients import open_client, open_raw
 from fakes.leaks import settles
 from fakes.logged import configured, events, restored
 from fakes.node import within
+from fakes.resuming import come
 from fakes.secrets import KEY, KEYS
 from fakes.watched import open_watched, small_backend
 from gogate_trio.broker.memory import MemoryBroker
@@ -200,6 +202,22 @@ async def test_a_revoked_token_is_found_out_at_once(fake, node):
         await publish(node, {**UPDATED, "users": [5]})
         with within():
             await eve.event("message_updated")
+
+
+@pytest.mark.parametrize("how", ["revalidate", "disconnect"])
+async def test_nobody_resumes_with_a_token_that_was_revoked_meanwhile(fake, node, how):
+    """Between two connections there is nobody to hang up on; the next one is asked about."""
+    fake.tokens["another"] = 3
+    async with open_client(node.port) as ann:
+        place = await come(ann, "another")
+    assert await settles(lambda: not node.metrics.connections)
+    del fake.tokens["another"]
+    await call(node.internal_port, "POST", f"users/3/{how}")
+    async with open_client(node.port) as ann:
+        resume = attrs.asdict(place)
+        await ann.say("auth", token="another", resume=resume)
+        with within():
+            assert (await ann.event("error"))["code"] == "AUTH_FAILED"
 
 
 async def test_who_joined_hears_it_after_the_members_were_invalidated(fake):

@@ -328,6 +328,50 @@ async def test_no_old_word_lets_in_what_may_be_over(autojump_clock, backend, why
     assert late.user is None
 
 
+async def test_no_word_from_before_a_user_is_doubted_lets_them_in(autojump_clock, backend):
+    """Logged out between two connections: the backend is asked again, about this user alone."""
+    async with running(backend, resumes=True) as keeper:
+        keeper.forget(await come_in(keeper, "opaque"))
+        await trio.sleep(1)
+        keeper.doubt(2)
+        assert (await come_in(keeper, "opaque")).user is not None
+        assert len(backend.asked) == 1
+        keeper.doubt(1)
+        await trio.sleep(1)
+        backend.answer = BackendRejected(401, None)
+        late = await come_in(keeper, "opaque")
+
+    assert len(backend.asked) == 2
+    assert late.user is None
+
+
+async def test_who_is_doubted_while_the_backend_answers_is_asked_about_again(
+    autojump_clock, backend
+):
+    """Its answer may be from before; for one who comes in as for one who is in."""
+    backend.seconds = 2.0
+    async with running(backend, recheck=300.0) as keeper, trio.open_nursery() as coming:
+        callers = []
+
+        async def come():
+            callers.append(await come_in(keeper, "opaque"))
+
+        start = trio.current_time()
+        coming.start_soon(come)
+        await trio.sleep(1)
+        keeper.doubt(1)
+        # Asked about again as soon as it is in; and told to be in doubt while that goes on.
+        await trio.sleep(2)
+        keeper.doubt(1)
+        keeper.suspect(callers[0])
+        await trio.sleep(1.5)
+        backend.answer = BackendRejected(401, None)
+        await trio.sleep(20)
+
+    assert [at - start for _, at in backend.asked[:3]] == pytest.approx([0.0, 2.0, 7.0])
+    assert callers[0].told[-1][0] == "token revoked"
+
+
 async def test_who_has_left_is_not_asked_about(autojump_clock, backend):
     """Its turn came too late: the backend has enough to do."""
     async with running(backend, concurrency=1) as keeper, trio.open_nursery() as crowd:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gogate_trio.limits import RECENT_TOKENS
-from gogate_trio.state.recent import RecentTokens
+from gogate_trio.state.recent import Doubts, RecentTokens
 
 
 def test_a_word_counts_for_so_many_seconds():
@@ -49,3 +49,27 @@ def test_only_so_many_are_remembered():
     assert recent.find(b"1", 1.0) is None
     assert recent.find(b"0", 1.0) == 0
     assert recent.find(b"new", 1.0) == -1
+
+
+def test_a_doubt_is_about_what_was_before():
+    """And about one user."""
+    doubts = Doubts()
+    doubts.note(1, 100.0)
+
+    assert doubts.concerns(1, 99.9)
+    assert not doubts.concerns(1, 100.1)
+    assert not doubts.concerns(2, 99.9)
+    doubts.note(1, 200.0)
+    assert doubts.concerns(1, 150.0)
+
+
+def test_when_there_are_too_many_doubts_everybody_is_doubted():
+    """What is forgotten holds for all from then on: no doubt is ever lost."""
+    doubts = Doubts()
+    for number in range(RECENT_TOKENS + 1):
+        doubts.note(number, float(number))
+
+    assert len(doubts) == RECENT_TOKENS
+    assert doubts.concerns(0, -1.0)
+    assert doubts.concerns(-7, 0.0 - 1e-9)
+    assert not doubts.concerns(-7, 0.5)

@@ -16,16 +16,17 @@ import trio
 from gogate_trio.backend.base import Backend, User
 from gogate_trio.errors import BackendError, BackendRejected
 from gogate_trio.ids import ChatId, UserId
-from gogate_trio.state.recent import RecentTokens
+from gogate_trio.state.recent import Doubts, RecentTokens
 from gogate_trio.state.tokens import Answer
 
 
 @attrs.frozen
 class Word:
-    """What the backend said about a token, and when: trio's clock, seconds."""
+    """What the backend said about a token."""
 
     user: User
     given_at: float
+    """When it was asked: trio's clock, seconds. What it knew was no newer, for all we know."""
 
 
 class Inquiry:
@@ -35,6 +36,7 @@ class Inquiry:
         """``concurrency``: questions at once; ``remember``: seconds a word may be recalled."""
         self._backend = backend
         self._words = RecentTokens[Word](remember)
+        self._doubts = Doubts()
         self.slots = trio.CapacityLimiter(concurrency)
 
     def adjust(self, *, concurrency: int, remember: float) -> None:
@@ -44,15 +46,26 @@ class Inquiry:
 
     def recall(self, token: str) -> Word | None:
         """Return the backend's word on a token, if it is still fresh."""
-        return self._words.find(digest_of(token), trio.current_time())
+        word = self._words.find(digest_of(token), trio.current_time())
+        is_doubted = word is not None and self.is_doubted(word.user.user_id, word.given_at)
+        return None if is_doubted else word
 
     def forget(self, digest: bytes) -> None:
         """Recall no earlier word on this token."""
         self._words.forget(digest)
 
+    def doubt(self, user_id: UserId) -> None:
+        """Let nothing count that was asked about this user's tokens before now."""
+        self._doubts.note(user_id, trio.current_time())
+
+    def is_doubted(self, user_id: UserId, asked_at: float) -> bool:
+        """Whether a user has been doubted since the backend was asked."""
+        return self._doubts.concerns(user_id, asked_at)
+
     async def whose(self, token: str) -> Word:
         """Return whose token it is. Raises ``BackendError``."""
-        word = Word(await self._backend.validate(token), trio.current_time())
+        asked_at = trio.current_time()
+        word = Word(await self._backend.validate(token), asked_at)
         self._words.learn(digest_of(token), word, word.given_at)
         return word
 
