@@ -53,8 +53,10 @@ class Watch:
         """Take notice of any secret in what was said."""
         if isinstance(said, str):
             said = said.encode("utf-8", "backslashreplace")
+        if not said or not any(hint in said for hint in secrets.HINTS):
+            return
         for secret in (secrets.MARKS, secrets.JWT) if jwt else (secrets.MARKS,):
-            if found := secret.search(said or b""):
+            if found := secret.search(said):
                 before = said[max(0, found.start() - AROUND) : found.start()]
                 behind = said[found.end() : found.end() + AROUND]
                 self.heard.append(f"{where}: {before!r} SECRET {behind!r}")

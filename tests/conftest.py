@@ -1,17 +1,17 @@
-"""What holds for every test: no secret is ever said (see ``canary``)."""
+"""What holds for every test: no secret is said, and memory is not tidied again and again."""
 
 from __future__ import annotations
 
-from canary import (
-    pytest_configure,
-    pytest_runtest_makereport,
-    pytest_runtest_setup,
-    pytest_sessionfinish,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "pytest_configure",
-    "pytest_runtest_makereport",
-    "pytest_runtest_setup",
-    "pytest_sessionfinish",
-]
+import canary
+import collector
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let them in."""
+    for plugin in (canary, collector):
+        config.pluginmanager.register(plugin)

@@ -127,6 +127,6 @@ async def api(store, dialect):
                 origins={"http://127.0.0.1:8080"},
             )
         )
-        async with httpx.AsyncClient(base_url=url) as http:
+        async with httpx.AsyncClient(base_url=url, verify=False) as http:
             yield Api(http, dialect)
         serving.cancel_scope.cancel()

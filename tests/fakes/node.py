@@ -10,7 +10,6 @@ Usage::
 
 from __future__ import annotations
 
-import gc
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -145,17 +144,11 @@ async def open_node(
         )
         stopped.set()
 
-    thresholds = gc.get_threshold()
-    try:
-        async with trio.open_nursery() as nodes:
-            serving = await nodes.start(run)
-            yield Node(serving.port, serving.metrics, stop, stopped, reloads, wanted)
-            stop.set()
-            nodes.cancel_scope.deadline = trio.current_time() + PATIENCE
-    finally:
-        # A node tunes the collector for a daemon's life; the next test wants its own.
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
+    async with trio.open_nursery() as nodes:
+        serving = await nodes.start(run)
+        yield Node(serving.port, serving.metrics, stop, stopped, reloads, wanted)
+        stop.set()
+        nodes.cancel_scope.deadline = trio.current_time() + PATIENCE
 
 
 @attrs.define(eq=False)

@@ -20,5 +20,8 @@ MARKS = re.compile("|".join([*map(re.escape, KEYS), r"\btoken-[0-9]+\b"]).encode
 JWT = re.compile(rb"\beyJ[\w-]{6,}\.eyJ[\w-]{6,}")
 """Any real token. The demo says them on purpose; nobody else may."""
 
+HINTS = (b"token-", b"eyJ", *map(str.encode, KEYS))
+"""What is in every secret. To look for these first is ten times as fast where there is none."""
+
 LONGEST = 4096
 """bytes within which a secret ends: a JWT of the tests is under one kilobyte."""

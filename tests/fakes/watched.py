@@ -11,7 +11,6 @@ Usage::
 
 from __future__ import annotations
 
-import gc
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -135,23 +134,17 @@ async def open_watched(fake: FakeBackend, **groups: Any) -> AsyncIterator[Watche
         )
         stopped.set()
 
-    thresholds = gc.get_threshold()
-    try:
-        async with trio.open_nursery() as nodes:
-            serving = await nodes.start(run)
-            assert serving.internal_port is not None
-            yield Watched(
-                serving.port,
-                serving.metrics,
-                stop,
-                stopped,
-                reloads,
-                wanted,
-                serving.internal_port,
-            )
-            stop.set()
-            nodes.cancel_scope.deadline = trio.current_time() + PATIENCE
-    finally:
-        # A node tunes the collector for a daemon's life; the next test wants its own.
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
+    async with trio.open_nursery() as nodes:
+        serving = await nodes.start(run)
+        assert serving.internal_port is not None
+        yield Watched(
+            serving.port,
+            serving.metrics,
+            stop,
+            stopped,
+            reloads,
+            wanted,
+            serving.internal_port,
+        )
+        stop.set()
+        nodes.cancel_scope.deadline = trio.current_time() + PATIENCE

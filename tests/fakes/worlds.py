@@ -60,7 +60,7 @@ async def demo_world(dialect: DialectName) -> AsyncIterator[World]:
         async with trio.open_nursery() as serving:
             url = await serving.start(partial(serve, store, dialect=dialect, internal_api_key=KEY))
             async with (
-                httpx.AsyncClient(base_url=url, trust_env=False) as browser,
+                httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as browser,
                 open_backend(backend_settings(url, dialect=dialect)) as backend,
             ):
                 johns, suspended = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import collector
 from fakes.clients import CLOSE, frame, open_client
 from fakes.desk import FakeUser
 from fakes.leaks import holding, settles
@@ -64,3 +65,16 @@ async def test_a_thousand_visits_leave_no_task_and_no_descriptor(fake, logged):
         told = {entry["event"] for entry in logged if entry["log_level"] != "debug"}
         assert told <= {"serving", "connection_closed", "request_refused", "turned_away"}
         assert {entry["log_level"] for entry in logged} <= {"debug", "info"}
+
+
+def test_a_daemon_keeps_the_collector_off_what_lives_for_ever():
+    """It passes over what is there when the node serves, and comes by less often."""
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
+    others = [[] for _ in range(100)]
+    try:
+        collector.settle_memory()
+
+        assert gc.get_freeze_count() >= frozen + len(others)
+        assert gc.get_threshold() > thresholds
+    finally:
+        gc.set_threshold(*thresholds)

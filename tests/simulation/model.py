@@ -73,7 +73,7 @@ class ModelBackend:
     """Implements ``backend.base.Backend``."""
 
     random: Random
-    chronicle: Chronicle
+    chronicle: Chronicle = attrs.field(repr=False)
     chats: dict[int, list[int]]
     """Chat id → ids of its members."""
     honours_keys: bool
