@@ -20,7 +20,7 @@ from gogate_trio.backend.pipe import NothingLeft
 from gogate_trio.backend.plain import PlainHead, read_plain_head
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gogate_trio.backend.pipe import Pipe
 
@@ -87,6 +87,19 @@ class Conversation:
         self._left -= len(part)
         return part
 
+    async def whole(self, most: int) -> bytes | None:
+        """Return the answer's whole body; None for more bytes than ``most``, left unread."""
+        if self._h11 is None and len(self._read) == self._left <= most:
+            # As ordinary answers come: all of it came with the head.
+            body, self._read, self._left = self._read, b"", 0
+            return body
+        body = bytearray()
+        while (part := await self.part(_AT_LEISURE)) is not None:
+            if len(body) + len(part) > most:
+                return None
+            body += part
+        return bytes(body)
+
     def go_on(self) -> bool:
         """Get ready for another request; False when there cannot be one."""
         talk, self._h11 = self._h11, None
@@ -152,21 +165,22 @@ class Head:
         return self.data + body
 
 
-def write_head(request: httpx.Request) -> Head:
+def write_head(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Head:
     """Write the head of a request.
 
     Raises ``httpx.LocalProtocolError`` for anything that would not arrive as it was meant.
     """
-    target = request.extensions.get("target") or request.url.raw_path
-    headers = request.extensions.get("headers") or request.headers.raw
     block = b"".join([b"%b: %b\r\n" % header for header in headers])
     lines = _LINES.fullmatch(block)
     # The count finds what the pattern cannot: a line break within a value makes two good lines.
     if lines is None or block.count(b"\n") != len(headers) or not _TARGET.fullmatch(target):
         raise httpx.LocalProtocolError("a header or the target is malformed")
-    data = b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode("ascii"), target, block)
+    data = b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("ascii"), target, block)
     return Head(data, int(lines[1] or b"0"))
 
+
+_AT_LEISURE: Final[Timeouts] = {}
+"""No time-outs of its own: whoever calls has a deadline."""
 
 _LINE: Final = (
     rb"(?:(?!(?i:content-length|transfer-encoding):)"

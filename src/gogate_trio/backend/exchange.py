@@ -19,7 +19,9 @@ import attrs
 import httpx
 import trio
 
+from gogate_trio.backend.conversation import Conversation, write_head
 from gogate_trio.backend.pipe import NothingLeft
+from gogate_trio.backend.transport import H11Transport
 from gogate_trio.limits import ANSWER_BYTES
 from gogate_trio.log import get_logger
 
@@ -143,6 +145,11 @@ class _Attempt:
 
     async def _exchange(self) -> None:
         call = self.call
+        if isinstance(self.transport, H11Transport):
+            standing = self.transport.take()
+            if standing is not None:
+                await self._talk(self.transport, standing)
+                return
         left = self.scope.deadline - trio.current_time()
         request = _Request(call, self.url, _Body(call.body, self), connect=CONNECT_SHARE * left)
         response = await self.transport.handle_async_request(request)
@@ -155,6 +162,20 @@ class _Attempt:
             self.body = await self._read(parts)
         finally:
             await parts.aclose()
+
+    async def _talk(self, transport: H11Transport, standing: Conversation) -> None:
+        """Run the call on a connection that stands, without httpx's objects in between."""
+        call = self.call
+        try:
+            request = write_head(call.method, call.target, call.headers).before(call.body)
+            self.sent = True
+            head = await standing.ask(call.method, request, {})
+            self.status = head.status_code
+            self.body = await standing.whole(ANSWER_BYTES)
+        except BaseException:
+            standing.close()
+            raise
+        transport.give_back(standing)
 
     async def _read(self, parts: httpx.AsyncByteStream) -> bytes | None:
         body = bytearray()

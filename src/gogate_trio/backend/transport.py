@@ -53,8 +53,12 @@ class H11Transport(httpx.AsyncBaseTransport):
         if _origin(request.url) != self._origin:
             raise httpx.UnsupportedProtocol("not the backend's address")
         timeouts: Timeouts = request.extensions.get("timeout") or {}
-        head = write_head(request)
-        conversation = self._take() or await self._dial(timeouts.get("connect"))
+        extensions = request.extensions
+        target = extensions.get("target") or request.url.raw_path
+        head = write_head(
+            request.method, target, extensions.get("headers") or request.headers.raw
+        )
+        conversation = self.take() or await self._dial(timeouts.get("connect"))
         try:
             data = head.before(await _whole(request))
             answer = await conversation.ask(request.method, data, timeouts)
@@ -81,7 +85,7 @@ class H11Transport(httpx.AsyncBaseTransport):
         conversation.idle_since = trio.current_time()
         self._idle.append(conversation)
 
-    def _take(self) -> Conversation | None:
+    def take(self) -> Conversation | None:
         """Return the connection used last that still stands."""
         oldest = trio.current_time() - self._keepalive
         while self._idle and self._idle[0].idle_since < oldest:
