@@ -59,17 +59,17 @@ class Router:
 
     def handle(self, caller: Caller, text: bytes) -> None:
         """Handle one message of a client. Never blocks, never raises for what a client says."""
-        ask = Ask(caller)
+        ask: Ask | None = None
         try:
             envelope = open_envelope(text)
-            ask = Ask(caller, envelope.id, ask.since)
+            ask = Ask(caller, envelope.id)
             # A command behind an auth that is still running waits for its outcome in the lane.
             if caller.user is None and envelope.event != "auth" and not caller.lane.is_busy:
                 self._too_early(ask)
                 return
             command = decode_command(envelope)
         except Refused as refused:
-            self._turn_down(ask, refused.refusal)
+            self._turn_down(ask or Ask(caller), refused.refusal)
             return
         self.metrics.commands[envelope.event] += 1
         refusal = self._begin(ask, envelope, command)
@@ -81,7 +81,7 @@ class Router:
         caller = ask.caller
         if isinstance(command, Typing) and caller.user is not None:
             return self._type(ask, caller.user, command)
-        wait = self.throttle.wait(envelope.event, _pace_key(caller, command), trio.current_time())
+        wait = self.throttle.wait(envelope.event, _pace_key(caller, command), ask.since)
         if wait:
             return refusals.RATE_LIMITED.after(wait)
         if self.tracer is None:

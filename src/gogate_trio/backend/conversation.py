@@ -55,13 +55,19 @@ class Conversation:
         ``httpx.TransportError``.
         """
         try:
-            await self._send(request, timeouts.get("write"))
+            if timeouts:
+                await self._send(request, timeouts.get("write"))
+            else:
+                await self._pipe.send(request)
         except NothingLeft:
             raise
         except httpx.WriteError:
             # A backend may say no and hang up before it has read everything.
             self._is_cut = True
-        data = await self._receive(timeouts.get("read"))
+        if timeouts:
+            data = await self._receive(timeouts.get("read"))
+        else:
+            data = await self._pipe.receive()
         plain = read_plain_head(data) if method in _ANSWERED else None
         if plain is not None:
             self._left, self._read = plain.length, plain.behind
@@ -93,12 +99,14 @@ class Conversation:
             # As ordinary answers come: all of it came with the head.
             body, self._read, self._left = self._read, b"", 0
             return body
-        body = bytearray()
+        parts: list[bytes] = []
+        size = 0
         while (part := await self.part(_AT_LEISURE)) is not None:
-            if len(body) + len(part) > most:
+            size += len(part)
+            if size > most:
                 return None
-            body += part
-        return bytes(body)
+            parts.append(part)
+        return b"".join(parts)
 
     def go_on(self) -> bool:
         """Get ready for another request; False when there cannot be one."""

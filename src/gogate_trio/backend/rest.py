@@ -211,7 +211,7 @@ class RestBackend:
         if span is not None:
             call = traced(call, span.traceparent)
         try:
-            ending = await self._ask(call, read, began + self._timeout)
+            ending = await self._ask(call, read, began)
         finally:
             outcome = _outcome(ending)
             self._observe(call.endpoint, outcome, trio.current_time() - began)
@@ -223,8 +223,9 @@ class RestBackend:
         return ending
 
     async def _ask(
-        self, call: Call, read: Callable[[bytes], _T], deadline: float
+        self, call: Call, read: Callable[[bytes], _T], began: float
     ) -> _T | BackendError:
+        deadline = began + self._timeout
         era = await self._gate.enter(deadline, harmless=call.harmless)
         if isinstance(era, BackendUnavailable):
             return era
@@ -245,7 +246,7 @@ def _settle(call: Call, answer: Answer | Silence, read: Callable[[bytes], _T]) -
     if answer is Silence.NO_ANSWER:
         return _no_use(call)
     status, body = answer.status, answer.body
-    if httpx.codes.is_success(status) and body is not None:
+    if _OK <= status < _ELSEWHERE and body is not None:
         try:
             return read(body)
         except Unreadable:
@@ -259,8 +260,8 @@ def _settle(call: Call, answer: Answer | Silence, read: Callable[[bytes], _T]) -
 
 def _is_refusal(status: int, *, harmless: bool) -> bool:
     if harmless:
-        return httpx.codes.is_client_error(status) and status not in _LATER
-    return httpx.codes.is_error(status)
+        return _REFUSED <= status < _BROKEN and status not in _LATER
+    return _REFUSED <= status < _NO_STATUS
 
 
 def _no_use(call: Call) -> BackendUnavailable | OutcomeUnknown:
@@ -271,14 +272,15 @@ def _verdict(answer: Answer | Silence, ending: object) -> Verdict:
     """Judge the backend by a call: a refusal is an answer, a 5xx or an answer of no use is none."""
     if isinstance(answer, Silence):
         return Verdict.FAILED
-    if httpx.codes.is_client_error(answer.status):
+    if _REFUSED <= answer.status < _BROKEN:
         return Verdict.ANSWERED
     is_wrong = isinstance(ending, BackendUnavailable | OutcomeUnknown)
     return Verdict.FAILED if is_wrong or answer.status >= _BROKEN else Verdict.ANSWERED
 
 
-_BROKEN: Final = 500
-"""the first status by which a backend says that the fault is its own"""
+_OK, _ELSEWHERE, _REFUSED, _BROKEN, _NO_STATUS = 200, 300, 400, 500, 600
+"""The first status of each kind: it did it, look elsewhere, the caller's fault, its own fault,
+and what is no status."""
 
 
 _HEALTHY: Final[frozenset[Outcome]] = frozenset({"ok", "rejected"})
@@ -286,6 +288,8 @@ _HEALTHY: Final[frozenset[Outcome]] = frozenset({"ok", "rejected"})
 
 
 def _outcome(ending: object) -> Outcome:
+    if not isinstance(ending, BackendError | None):
+        return "ok"
     match ending:
         case None:
             return "cancelled"

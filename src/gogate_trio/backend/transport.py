@@ -55,9 +55,7 @@ class H11Transport(httpx.AsyncBaseTransport):
         timeouts: Timeouts = request.extensions.get("timeout") or {}
         extensions = request.extensions
         target = extensions.get("target") or request.url.raw_path
-        head = write_head(
-            request.method, target, extensions.get("headers") or request.headers.raw
-        )
+        head = write_head(request.method, target, extensions.get("headers") or request.headers.raw)
         conversation = self.take() or await self._dial(timeouts.get("connect"))
         try:
             data = head.before(await _whole(request))

@@ -165,8 +165,10 @@ def _resume(asked: bool | _ResumeData | None) -> Resume | None:  # noqa: FBT001 
 def _send_message(raw: msgspec.Raw) -> SendMessage:
     data = _read(_message_data, raw, refusals.INVALID_MESSAGE)
     _check_chat_id(data.chat_id, refusals.INVALID_MESSAGE)
-    attachments = tuple(data.attachment_ids or ())
-    if len(attachments) > ATTACHMENTS or not all(_is_id(number) for number in attachments):
+    attachments = tuple(data.attachment_ids) if data.attachment_ids else ()
+    if attachments and (
+        len(attachments) > ATTACHMENTS or not all(_is_id(number) for number in attachments)
+    ):
         raise Refused(refusals.INVALID_MESSAGE)
     if data.reply_to_id is not None and not _is_id(data.reply_to_id):
         raise Refused(refusals.INVALID_MESSAGE)
