@@ -310,7 +310,8 @@ MET: Final = {
 INSIDE: Final = {
     "NODE_BEAT_SECONDS": "registry/test_registry.py::test_after_a_redis_that_forgot_everything_all_is_known_again",
     "NODE_LEASE_SECONDS": "registry/test_registry.py::test_who_dies_is_gone_when_its_lease_ends",
-    "LOST_NODE_SECONDS": "registry/test_registry.py::test_a_node_that_dies_during_an_outage_is_missed_once",
+    "RESYNC_SECONDS": "hub/test_hub_positions.py::test_a_gap_is_told_to_all_who_count_on_positions",
+    "LOST_NODE_SECONDS": "registry/test_registry.py::test_nodes_that_are_lost_together_are_told_of_together",
     "CLUSTER_WAIT_SECONDS": "registry/test_registry.py::test_a_redis_that_hangs_holds_nobody_up",
     "CLUSTER_WAITING": "registry/test_registry.py::test_no_more_wait_at_the_door_than_there_is_room_for",
     "API_BODY_BYTES": "internal/test_api.py::test_a_body_that_is_too_large_is_refused",

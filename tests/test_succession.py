@@ -40,7 +40,13 @@ def logged(monkeypatch):
 
 
 @pytest.fixture
-def process(tmp_path):
+def counted():
+    """What all processes count."""
+    return Metrics()
+
+
+@pytest.fixture
+def process(tmp_path, counted):
     """Make a process that uses the directory; by the wall's clock it is that late."""
 
     def make(*, wall=1000.0, url=URL, window=300.0, folder=tmp_path, redis=None):
@@ -51,9 +57,9 @@ def process(tmp_path):
             state=StateSettings(folder=str(folder) if folder else ""),
             cluster=ClusterSettings(redis=redis),
         )
-        broker = MemoryBroker(None, None, Metrics())
+        broker = MemoryBroker(None, None, counted)
         estate = Estate(history, Sessions(window), KnownMessages())
-        return Succession(estate, broker, settings, wall=lambda: wall), history, broker
+        return Succession(estate, broker, settings, counted, wall=lambda: wall), history, broker
 
     return make
 
@@ -72,7 +78,7 @@ async def live(process, **how):
     return history
 
 
-async def test_the_next_process_goes_on(process, logged):
+async def test_the_next_process_goes_on(process, logged, counted):
     """Same epoch, same head, and what is published then is numbered behind it."""
     old = await live(process)
     made, history, broker = process(wall=1299.0)
@@ -82,6 +88,7 @@ async def test_the_next_process_goes_on(process, logged):
     assert broker._offset == 1
     assert [entry.text for entry in history.after(0)] == [b"hello"]
     assert reasons(logged) == [("state_kept", None), ("state_restored", None)]
+    assert counted.restores == {"none": 1, "restored": 1}
 
 
 async def test_a_key_of_before_publishes_nothing_again(process):
@@ -111,21 +118,24 @@ async def test_a_crash_later_does_not_bring_it_back(process):
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"),
+    ("how", "reason", "code"),
     [
-        ({"wall": 1300.5}, "too old, or the clock was set back"),
-        ({"wall": 999.0}, "too old, or the clock was set back"),
-        ({"url": "http://staging.example"}, "of another node"),
+        ({"wall": 1300.5}, "too old, or the clock was set back", "old"),
+        ({"wall": 999.0}, "too old, or the clock was set back", "old"),
+        ({"url": "http://staging.example"}, "of another node", "foreign"),
     ],
 )
-async def test_what_cannot_be_trusted_is_ignored(process, logged, how, reason):
-    """Older than the window, of the future, or about other people's chats."""
+async def test_what_cannot_be_trusted_is_ignored(  # noqa: PLR0917 - fixtures
+    process, logged, counted, how, reason, code
+):
+    """Older than the window, of the future, or about other people's chats; and it is counted."""
     await live(process)
     made, history, broker = process(**how)
     await made.inherit()
 
     assert (len(history), broker._offset) == (0, 0)
     assert reasons(logged)[1:] == [("state_ignored", reason)]
+    assert counted.restores == {"none": 1, code: 1}
 
 
 async def test_who_was_followed_leaves_nothing(process, logged):
@@ -154,7 +164,7 @@ async def test_what_was_left_in_spite_of_a_follower_is_ignored(process, logged, 
     assert reasons(logged)[1:] == [("state_ignored", "of another node")]
 
 
-async def test_what_is_no_snapshot_is_ignored(process, logged, tmp_path):
+async def test_what_is_no_snapshot_is_ignored(process, logged, counted, tmp_path):
     """Another release may have meant something by it."""
     StateFile(tmp_path).put(b"\x93\x01\x02\x03")
     made, history, _ = process()
@@ -162,6 +172,7 @@ async def test_what_is_no_snapshot_is_ignored(process, logged, tmp_path):
 
     assert len(history) == 0
     assert reasons(logged) == [("state_ignored", "damaged")]
+    assert counted.restores == {"damaged": 1}
 
 
 async def test_what_is_too_big_is_not_left(process, logged, monkeypatch, tmp_path):
@@ -173,7 +184,9 @@ async def test_what_is_too_big_is_not_left(process, logged, monkeypatch, tmp_pat
     assert reasons(logged) == [("state_not_kept", "too big")]
 
 
-async def test_a_disk_that_hangs_is_not_waited_for(process, logged, monkeypatch, mock_clock):
+async def test_a_disk_that_hangs_is_not_waited_for(
+    process, logged, counted, monkeypatch, mock_clock
+):
     """Neither at the start nor at the end: after some seconds it is given up."""
     mock_clock.rate = 100
     release = threading.Event()
@@ -189,15 +202,17 @@ async def test_a_disk_that_hangs_is_not_waited_for(process, logged, monkeypatch,
         ("state_ignored", "took too long"),
         ("state_not_kept", "took too long"),
     ]
+    assert counted.restores == {"slow": 1}
 
 
-async def test_a_place_that_is_none_is_said_and_survived(process, logged, tmp_path):
+async def test_a_place_that_is_none_is_said_and_survived(process, logged, counted, tmp_path):
     """A directory that is not there costs the window, not the start."""
     made, _, _ = process(folder=tmp_path / "nowhere")
     await made.inherit()
     await made.leave()
 
     assert {event for event, _ in reasons(logged)} == {"state_ignored", "state_not_kept"}
+    assert counted.restores == {"unreadable": 1}
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ export class GoGate extends EventTarget {
         this.#welcome(run, data);
         break;
       case "resync":
-        if (data.position !== this.#loadedAt) this.#load(run, data.position);
+        if (data.position !== this.#loadedAt) this.#load(run, data.position, data.within_ms);
         break;
       case "auth_expiring":
         this.#renew(run);
@@ -210,10 +210,15 @@ export class GoGate extends EventTarget {
     for (const command of this.#waiting.values()) this.#say(command);
   }
 
-  /** Have everything loaded. A connection that ends meanwhile makes us ask for it again. */
-  async #load(run, position) {
+  /**
+   * Have everything loaded, at a moment of our own where all clients do so. A connection that
+   * ends meanwhile makes us ask for it again.
+   */
+  async #load(run, position, within = 0) {
     this.#isLoaded = false;
     this.#loadedAt = this.#position = position;
+    if (within) await new Promise((resolve) => setTimeout(resolve, Math.random() * within));
+    if (run !== this.#run || this.#loadedAt !== position) return;
     try {
       await this.#reload();
     } catch {

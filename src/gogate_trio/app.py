@@ -193,7 +193,8 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
         if connections.cancel_scope.cancelled_caught:
             _log.warning("drain_timed_out")
         if node.company is not None:
-            await node.company.leave()
+            # When the drain ran out of time nobody knows what was not told.
+            await node.company.leave(owes=not (is_told and node.owes_nobody))
         supervisor.cancel_scope.cancel()
     if node.succession is not None:
         await _leave(node, node.succession, is_told=is_told)

@@ -78,6 +78,12 @@ class Node:
         """Whether all that has happened has been told, so that nobody misses any of it."""
         return not self.hub.waiting and self.dials.publisher.is_settled
 
+    @property
+    def owes_nobody(self) -> bool:
+        """Whether the other nodes have all of it, too."""
+        statistics = self.broker.statistics()
+        return self.is_settled and not (statistics and statistics.backlog)
+
 
 def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could be made
     settings: Settings,
@@ -142,12 +148,10 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
     control = Control(connections, membership, keeper, metrics, presence.forget_members)
     events, learn = settings.resume.events, messages.learn
     broker = make_broker(link, hub, control.obey, events, metrics, learn=learn)
-    if company:
-        company.registry.tell_lost(broker.declare_gap)
     succession = None
     if isinstance(broker, MemoryBroker):
         # Several nodes have their window in Redis.
-        succession = Succession(Estate(history, sessions, messages), broker, settings)
+        succession = Succession(Estate(history, sessions, messages), broker, settings, metrics)
     publisher = Publisher(membership, broker, supervisor, metrics)
     typists = Typists(membership, broker, supervisor, throttle)
     router = Router(
@@ -186,6 +190,7 @@ def _join(
     link: Link, roster: Roster, card: Callable[[], NodeInfo], throttle: Throttle, metrics: Metrics
 ) -> Company:
     # What only several nodes need is imported where it is needed.
+    from gogate_trio.broker.mourning import mourn  # noqa: PLC0415
     from gogate_trio.cluster.company import join  # noqa: PLC0415
 
     return join(
@@ -195,6 +200,7 @@ def _join(
         admission=lambda: roster.settings,
         rate_of=throttle.rate,
         metrics=metrics,
+        mourn=partial(mourn, link),
     )
 
 

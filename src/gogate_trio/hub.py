@@ -20,7 +20,7 @@ from gogate_trio.limits import HUB_INBOX, SENDS_PER_TURN
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol.codec import encode_event, with_position
-from gogate_trio.protocol.events import Resync
+from gogate_trio.protocol.events import resync_of_all
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.runs import runs, trace
 from gogate_trio.state.directory import Directory
@@ -111,7 +111,7 @@ class Hub:
 
     def _have_all_fetch(self) -> None:
         """Tell everybody who can resume that only fetching anew will do."""
-        resync = text_frame(encode_event(Resync(str(self._history.position))))
+        resync = text_frame(encode_event(resync_of_all(str(self._history.position))))
         # A copy: who is hung up on by the offer leaves the directory.
         for outbox in tuple(self._directory.everybody()):
             if outbox.wants_positions:

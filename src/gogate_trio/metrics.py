@@ -116,6 +116,9 @@ class Metrics:
     """stored messages whose members could not be learnt in time: the stream has a gap"""
     resumes: Counter[str] = attrs.field(factory=Counter)
     """clients that asked to resume, by what came of it: new, recovered, resync"""
+    restores: Counter[str] = attrs.field(factory=Counter)
+    """what an earlier process has left in STATE_DIR, by what came of it: restored, none, or why
+    it was ignored"""
     replayed: int = 0
     """events told again to clients that came back"""
     gaps: int = 0
@@ -124,6 +127,8 @@ class Metrics:
     """requests to the internal API, by operation and status"""
     nodes: int = 0
     """nodes that were alive at the last sign of life of this one, itself among them"""
+    lost_nodes: int = 0
+    """nodes gone without a goodbye that this one has told everybody of"""
     fallbacks: Counter[str] = attrs.field(factory=Counter)
     """questions the other nodes did not answer in time, by what about: then this node went by
     what it knew"""

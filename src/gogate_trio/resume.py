@@ -27,7 +27,7 @@ from gogate_trio.metrics import Metrics
 from gogate_trio.protocol import close
 from gogate_trio.protocol.codec import with_position
 from gogate_trio.protocol.commands import Auth, Resume
-from gogate_trio.protocol.events import AuthSuccess, Resumed, Resync
+from gogate_trio.protocol.events import AuthSuccess, Resumed, Resync, resync_of_all
 from gogate_trio.protocol.frames import text_frame
 from gogate_trio.state.history import Entry, History, Position
 from gogate_trio.state.sessions import Sessions
@@ -141,7 +141,7 @@ class Reception:
         while caller.hangup is None:
             if not self.history.knows(at):
                 # It has not heard of this: it was not listening yet.
-                caller.reply(Resync(str(self.history.position)))
+                caller.reply(resync_of_all(str(self.history.position)))
                 caller.listen()
                 return
             if not self.history.covers(at, trio.current_time()):

@@ -26,6 +26,11 @@ _PRIVATE: Final = 0o600
 class UnusableError(Exception):
     """The file is no good; the text says why, in constant words."""
 
+    def __init__(self, reason: str, code: str) -> None:
+        """``code`` is the reason's short name."""
+        super().__init__(reason)
+        self.code = code
+
 
 class StateFile:
     """One file in a directory of ours. All methods block."""
@@ -98,21 +103,21 @@ class StateFile:
 def _inspect(found: os.stat_result) -> None:
     """Refuse what this user has not written, or what others could have."""
     if not stat.S_ISREG(found.st_mode):
-        raise UnusableError("no regular file")
+        raise UnusableError("no regular file", "unsafe")
     if found.st_uid != os.geteuid():
-        raise UnusableError("another user's")
+        raise UnusableError("another user's", "unsafe")
     if stat.S_IMODE(found.st_mode) & ~_PRIVATE:
-        raise UnusableError("open to others")
+        raise UnusableError("open to others", "unsafe")
     if found.st_size > STATE_BYTES:
-        raise UnusableError("too big")
+        raise UnusableError("too big", "too_big")
 
 
 def _opened(content: bytes) -> bytes:
     start = len(_HEADER) + _DIGEST_BYTES
     if not content.startswith(_HEADER):
-        raise UnusableError("another format")
+        raise UnusableError("another format", "format")
     data = content[start:]
     digest = hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
     if digest != content[len(_HEADER) : start]:
-        raise UnusableError("damaged")
+        raise UnusableError("damaged", "damaged")
     return data

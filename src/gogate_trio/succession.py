@@ -23,6 +23,7 @@ from gogate_trio.caller import Joined
 from gogate_trio.config import Settings
 from gogate_trio.limits import STATE_BYTES, STATE_SECONDS
 from gogate_trio.log import get_logger
+from gogate_trio.metrics import Metrics
 from gogate_trio.state.snapshot import Estate, Imprint, Snapshot, restore, take
 from gogate_trio.statefile import StateFile, UnusableError
 
@@ -39,6 +40,7 @@ class Succession:
         estate: Estate[Joined],
         broker: MemoryBroker,
         settings: Settings,
+        metrics: Metrics,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -48,6 +50,7 @@ class Succession:
         self._file = StateFile(Path(folder)) if folder else None
         self._estate = estate
         self._broker = broker
+        self._restores = metrics.restores
         self._window = settings.resume.window
         self._backend = settings.backend.url
         self._wall = wall
@@ -61,19 +64,23 @@ class Succession:
         file = self._file
         if file is None:
             return
-        before, data = await self._do("read", lambda: _succeed(file, self._name)) or ("", None)
-        if data is None:
-            return
-        snapshot = _read(data)
-        doubt = "damaged" if snapshot is None else self._doubt(snapshot.imprint, before)
-        if snapshot is None or doubt:
-            _log.warning("state_ignored", reason=doubt)
+        try:
+            before, data = await _in_thread(lambda: _succeed(file, self._name))
+            if data is None:
+                self._restores["none"] += 1
+                return
+            snapshot = _read(data)
+            self._check(snapshot.imprint, before)
+        except UnusableError as error:
+            self._restores[error.code] += 1
+            _log.warning("state_ignored", reason=str(error))
             return
         now, wall = trio.current_time(), self._wall()
         restore(snapshot, self._estate, now=now, wall=wall)
         ago = wall - snapshot.imprint.written_at
         self._broker.go_on_from(snapshot.head)
         self._broker.once.restore(((key, left - ago) for key, left in snapshot.keys), now)
+        self._restores["restored"] += 1
         _log.info("state_restored", events=len(snapshot.entries), sessions=len(snapshot.sessions))
 
     async def leave(self) -> None:
@@ -89,34 +96,34 @@ class Succession:
         if len(data) > STATE_BYTES:
             _log.warning("state_not_kept", reason="too big")
             return
-        if await self._do("write", lambda: _leave(file, self._name, data)):
-            _log.info("state_kept", events=len(snapshot.entries), sessions=len(snapshot.sessions))
+        try:
+            await _in_thread(lambda: _leave(file, self._name, data))
+        except UnusableError as error:
+            _log.warning("state_not_kept", reason=str(error))
+            return
+        _log.info("state_kept", events=len(snapshot.entries), sessions=len(snapshot.sessions))
 
     def leave_nothing(self) -> None:
         """Say that the next process has to begin anew: somebody has missed something."""
         if self._file is not None:
             _log.warning("state_not_kept", reason="not all that happened could be told")
 
-    def _doubt(self, imprint: Imprint, before: str) -> str:
-        """Return why a snapshot does not count; empty when it does."""
+    def _check(self, imprint: Imprint, before: str) -> None:
+        """Raise ``UnusableError`` where a snapshot does not count."""
         if imprint.writer != before or imprint.backend != self._backend:
-            return "of another node"
+            raise UnusableError("of another node", "foreign")
         if not 0 <= self._wall() - imprint.written_at <= self._window:
-            return "too old, or the clock was set back"
-        return ""
+            raise UnusableError("too old, or the clock was set back", "old")
 
-    async def _do(self, what: str, work: Callable[[], T]) -> T | None:
-        """Do what blocks in a thread, within bounds; None when it came to nothing."""
-        reason = "took too long"
-        with trio.move_on_after(STATE_SECONDS):
-            try:
-                return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
-            except UnusableError as error:
-                reason = str(error)
-            except OSError as error:
-                reason = error.strerror or "no such place"
-        _log.warning("state_ignored" if what == "read" else "state_not_kept", reason=reason)
-        return None
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do what blocks in a thread, within bounds. Raises ``UnusableError``."""
+    with trio.move_on_after(STATE_SECONDS):
+        try:
+            return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+        except OSError as error:
+            raise UnusableError(error.strerror or "no such place", "unreadable") from error
+    raise UnusableError("took too long", "slow")
 
 
 def _succeed(file: StateFile, name: str) -> tuple[str, bytes | None]:
@@ -128,16 +135,17 @@ def _succeed(file: StateFile, name: str) -> tuple[str, bytes | None]:
         file.own(name)
 
 
-def _leave(file: StateFile, name: str, data: bytes) -> bool:
+def _leave(file: StateFile, name: str, data: bytes) -> None:
     if file.owner() != name:
-        raise UnusableError("another process came after this one")
+        raise UnusableError("another process came after this one", "foreign")
     file.put(data)
-    return True
 
 
-def _read(data: bytes) -> Snapshot | None:
+def _read(data: bytes) -> Snapshot:
     try:
         snapshot = msgspec.msgpack.decode(data, type=Snapshot)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    return snapshot if snapshot.is_sound else None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnusableError("damaged", "damaged") from error
+    if not snapshot.is_sound:
+        raise UnusableError("damaged", "damaged")
+    return snapshot

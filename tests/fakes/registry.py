@@ -10,12 +10,14 @@ Usage::
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
+from gogate_trio.broker.mourning import mourn
 from gogate_trio.cluster.base import NodeInfo, Pulse
 from gogate_trio.cluster.link import Link, open_link
 from gogate_trio.cluster.rates import SharedRates
@@ -127,6 +129,7 @@ async def open_registered(
             admission=lambda: admission,
             metrics=metrics,
             pulse=pulse,
+            mourn=partial(mourn, link),
         )
         registry.tell(moved.extend)
         rates = SharedRates(

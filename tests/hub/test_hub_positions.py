@@ -88,6 +88,7 @@ async def test_a_gap_is_told_to_all_who_count_on_positions(running):
         ("new_message", f"{epoch}-2"),
     ]
     assert [each[0] for each in heard(al)] == ["new_message", "new_message"]
+    assert b'"within_ms":5000' in jo.got
     assert running.metrics.gaps == 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -23,6 +24,7 @@ from fakes.watched import ask, open_watched, small_backend
 from fixtures.valkey import open_valkey
 from gogate_trio import hub, log, publisher, router
 from gogate_trio.broker.telling import Teller
+from gogate_trio.cluster.base import Pulse
 from gogate_trio.config import (
     AdmissionSettings,
     AuthSettings,
@@ -31,13 +33,17 @@ from gogate_trio.config import (
     PresenceSettings,
     RateSettings,
     RedisAddress,
+    StateSettings,
     TracingSettings,
     WebSocketSettings,
 )
 from gogate_trio.internal.catalogue import METRICS, PROCESS
 from gogate_trio.limits import LOG_LINES, OUTBOX_BYTES
 
-CONSTANT = {"gogate_build_info", "process_max_fds", "process_start_time_seconds"}
+CONSTANT = {
+    *("gogate_build_info", "gogate_state_restores_total"),
+    *("process_max_fds", "process_start_time_seconds"),
+}
 """What cannot move while a process lives."""
 
 LONG = "x" * 30_000
@@ -436,6 +442,7 @@ async def open_redis(node):
 @moves(
     ("gogate_broker_state", "attached"),
     "gogate_nodes",
+    "gogate_nodes_lost_total",
     "gogate_redis_up",
     "gogate_redis_heard",
     "gogate_redis_connects_total",
@@ -447,8 +454,9 @@ async def open_redis(node):
 )
 @asynccontextmanager
 async def join_others(_fake, node, _monkeypatch):
-    """Redis appears, somebody says something, and a stranger leaves junk there."""
+    """Redis appears, a node is missing, somebody talks, and a stranger leaves junk there."""
     async with open_redis(node) as valkey, open_client(node.port, "token-3") as ann:
+        await valkey.ask(b"ZADD", b"{gogate}:owing", 1, b"killed")
         with within():
             await ann.say("send_message", chat_id=3, text="hello")
             await ann.event("new_message")
@@ -529,6 +537,8 @@ async def test_what_is_provoked_moves(fake, one, monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     # Nobody waits here for a Redis that the provocation is to bring.
     monkeypatch.setattr("gogate_trio.broker.redis.REDIS_START_SECONDS", 0.05)
+    pulse = partial(Pulse, beat=0.05, lease=1.0)
+    monkeypatch.setattr("gogate_trio.cluster.registry.Pulse", pulse)
     async with open_watched(fake, **one.groups(fake, tmp_path)) as node:
         before = await node.numbers()
         assert all(series in before for series in one.series)
@@ -539,6 +549,16 @@ async def test_what_is_provoked_moves(fake, one, monkeypatch, tmp_path):
                     now = await node.numbers()
                     still -= {series for series in still if now[series] > before[series]}
         assert still == set()
+
+
+async def test_what_a_restart_finds_is_told(fake, tmp_path):
+    """That is over before anybody can look: nothing moves it later."""
+    series = "gogate_state_restores_total"
+    for outcome in ("none", "restored"):
+        async with open_watched(fake, state=StateSettings(folder=str(tmp_path))) as node:
+            numbers = await node.numbers()
+            told = {key[1]: value for key, value in numbers.items() if key[0] == series}
+            assert {key for key, value in told.items() if value} == {outcome}
 
 
 def test_every_metric_is_moved_by_something():

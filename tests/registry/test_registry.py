@@ -46,7 +46,7 @@ async def test_who_says_goodbye_is_gone_at_once(valkey):
     """A drained node counts for nothing from then on."""
     async with open_nodes(valkey, "a", "b", limit=1, policy="oldest") as (a, b):
         await a.enter(ANN)
-        await a.registry.leave()
+        await a.registry.leave(owes=False)
 
         assert await names(b) == ["b"]
         assert await b.enter(ANN)
@@ -58,7 +58,7 @@ async def test_a_goodbye_takes_no_longer_than_a_moment(valkey):
     async with open_nodes(valkey, "a", "b", deadline=0.3, pulse=pulse) as (a, b):
         valkey.pause()
         began = trio.current_time()
-        await a.registry.leave()
+        await a.registry.leave(owes=False)
         assert trio.current_time() - began < 0.25
         valkey.resume()
         await until(lambda: not b.registry._is_away)
@@ -395,31 +395,101 @@ async def test_a_redis_that_forgets_everything_makes_nobody_blink(valkey):
             await trio.sleep(0.01)
 
 
-async def test_a_node_that_dies_during_an_outage_is_missed_once(valkey):
-    """One of the others says so; who lives, and who died before, is not missed."""
-    lost = []
-    async with open_nodes(valkey, "a", "b", "c", "d") as (a, b, c, d):
-        for node in (a, b, c):
-            node.registry.tell_lost(lambda: lost.append(1))
-        await until(lambda: _all_know(a, b, c, d))
-        d.die()
-        await until(lambda: _all_know(a, b, c))
-        await trio.sleep(3 * PULSE.beat)
-        await valkey.kill()
-        await until(lambda: _all_miss(a, b, c))
+# ── who is missed ────────────────────────────────────────────────────────────
+
+MISSING = PULSE.lease + PULSE.beat
+"""seconds after which whoever was killed is missed, at the earliest"""
+
+
+async def begin_stream(valkey, node):
+    """Let there be a stream, of an epoch that can be told from others."""
+    await valkey.ask(b"HSET", node.link.key("meta"), "epoch", "first", "head", 0, "bytes", 0)
+
+
+async def notices(valkey, node):
+    """How often it was said on the stream that something is lost."""
+    entries = await valkey.ask(b"XRANGE", node.link.key("stream"), b"-", b"+")
+    epoch = await valkey.ask(b"HGET", node.link.key("meta"), "epoch")
+    assert (epoch == b"first") == (not entries)
+    return len(entries)
+
+
+def mourned(*nodes):
+    """How many losses these have told of."""
+    return sum(node.metrics.lost_nodes for node in nodes)
+
+
+async def test_a_node_that_is_killed_is_missed_once(valkey):
+    """By one of the others, in the step in which it says so; not before its lease ends."""
+    async with open_nodes(valkey, "a", "b", "c") as (a, b, c):
+        await begin_stream(valkey, a)
+        await trio.sleep(MISSING)
         c.die()
-        await valkey.start()
+        await trio.sleep(PULSE.lease / 2)
+        assert not mourned(a, b)
+        await until(lambda: mourned(a, b) == 1)
+        await trio.sleep(MISSING)
 
-        await until(lambda: _all_know(a, b))
-        await until(lambda: _is(lost))
-        await trio.sleep(3 * PULSE.lease)
-
-    assert lost == [1]
-
-
-async def _all_miss(*nodes):
-    return not any(node.link.is_up for node in nodes)
+        assert mourned(a, b) == 1
+        assert await notices(valkey, a) == 1
+        assert await valkey.ask(b"ZCARD", a.link.key("owing")) == 2
 
 
-async def _is(wanted):
-    return bool(wanted)
+async def test_who_says_goodbye_is_not_missed_unless_it_owes_something(valkey):
+    """A node that could not tell everything says so, and is missed at once."""
+    async with open_nodes(valkey, "a", "b", "c") as (a, b, c):
+        await begin_stream(valkey, a)
+        await trio.sleep(MISSING)
+        await b.registry.leave(owes=False)
+        await trio.sleep(MISSING + 2 * PULSE.beat)
+        assert await notices(valkey, a) == 0
+
+        await c.registry.leave(owes=True)
+        with trio.fail_after(PULSE.lease):
+            await until(lambda: mourned(a) == 1)
+        assert await notices(valkey, a) == 1
+
+
+async def test_nodes_that_are_lost_together_are_told_of_together(valkey, monkeypatch):
+    """A host with several; one more has to wait until LOST_NODE_SECONDS are over."""
+    monkeypatch.setattr(limits, "LOST_NODE_SECONDS", 2)
+    async with open_nodes(valkey, "a", "b", "c", "d") as (a, b, c, d):
+        await begin_stream(valkey, a)
+        await trio.sleep(MISSING)
+        b.die()
+        c.die()
+        await until(lambda: mourned(a, d) == 2)
+        told_at = trio.current_time()
+        assert await notices(valkey, a) == 1
+        d.die()
+        await until(lambda: mourned(a, d) == 3)
+
+        assert trio.current_time() - told_at > 1.5
+        assert await notices(valkey, a) == 2
+
+
+async def test_a_node_that_dies_during_an_outage_is_missed_once(valkey):
+    """However long it was, and who lives is not missed, although every lease was over."""
+    async with open_nodes(valkey, "a", "b", "c", deadline=0.3) as (a, b, c):
+        await begin_stream(valkey, a)
+        await trio.sleep(MISSING)
+        valkey.pause()
+        await trio.sleep(2 * PULSE.lease)
+        c.die()
+        valkey.resume()
+        await until(lambda: mourned(a, b) == 1)
+        await trio.sleep(MISSING)
+
+        assert mourned(a, b) == await notices(valkey, a) == 1
+
+
+async def test_a_node_that_leaves_right_after_an_outage_is_not_missed(valkey):
+    """It does not sleep over its goodbye."""
+    pulse = attrs.evolve(PULSE, beat=PULSE.lease)
+    async with open_nodes(valkey, "a", deadline=0.2, pulse=pulse) as (a,):
+        valkey.pause()
+        await until(lambda: a.registry._is_away)
+        valkey.resume()
+        await a.registry.leave(owes=False)
+
+        assert await valkey.ask(b"ZCARD", a.link.key("owing")) == 0

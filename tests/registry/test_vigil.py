@@ -1,48 +1,79 @@
-"""Laws of the vigil: who does not come back after an outage is missed, once."""
+"""Laws of the vigil: who goes without a goodbye is missed, by nobody who was late itself."""
 
 from __future__ import annotations
 
+import pytest
+
+from gogate_trio.cluster.base import Pulse
 from gogate_trio.cluster.vigil import Vigil
+from gogate_trio.metrics import Metrics
+
+PULSE = Pulse(beat=1, lease=10)
+PATIENCE = 11
 
 
-def test_nobody_is_missed_without_an_outage():
-    """Whoever goes while Redis is there has told everything."""
-    vigil = Vigil(10)
-    vigil.see({"a", "b"}, 0)
-
-    assert vigil.see({"a"}, 100) == frozenset()
+@pytest.fixture
+def metrics():
+    """What is counted."""
+    return Metrics()
 
 
-def test_who_does_not_come_back_in_time_is_missed_once():
-    """Not before the others have had time to show themselves."""
-    vigil = Vigil(10)
-    vigil.see({"a", "b", "c"}, 0)
-    vigil.lose_sight()
+@pytest.fixture
+def vigil(metrics):
+    """A vigil that finds node c missing."""
 
-    assert vigil.see({"a"}, 50) == frozenset()
-    assert vigil.see({"a", "b"}, 59) == frozenset()
-    assert vigil.see({"a", "b"}, 60) == {"c"}
-    assert vigil.see({"a", "b"}, 61) == frozenset()
+    async def mourn():
+        return ["c"]
+
+    return Vigil(PULSE, metrics, mourn)
 
 
-def test_an_outage_that_goes_on_gives_everybody_time_anew():
+async def watch(vigil, begin, *, missing=0):
+    """Be punctual for as long as it takes."""
+    for now in range(begin, begin + PATIENCE):
+        await vigil.look(1, missing, now)
+
+
+async def test_who_is_missing_is_mourned_at_once_by_who_was_punctual(vigil, metrics):
+    """And while nobody is, nothing is said."""
+    await watch(vigil, 0)
+    await vigil.look(1, 0, 20)
+    assert metrics.lost_nodes == 0
+
+    await vigil.look(1, 1, 21)
+    assert metrics.lost_nodes == 1
+
+
+async def test_a_newcomer_waits_until_whoever_lives_has_been_seen(vigil, metrics):
+    """After an outage every lease is over, and the first one back sees nobody else."""
+    await vigil.look(-1, 3, 0)
+    await watch(vigil, 0, missing=3)
+    assert metrics.lost_nodes == 0
+
+    await vigil.look(1, 1, PATIENCE)
+    assert metrics.lost_nodes == 1
+
+
+async def test_an_outage_gives_everybody_time_anew(vigil, metrics):
     """A beat that came through in the middle of it counts for nothing."""
-    vigil = Vigil(10)
-    vigil.see({"a", "b"}, 0)
+    await watch(vigil, 0)
     vigil.lose_sight()
-    vigil.see({"a"}, 5)
+    await vigil.look(1, 1, 20)
     vigil.lose_sight()
+    await watch(vigil, 25, missing=1)
+    assert metrics.lost_nodes == 0
 
-    assert vigil.see({"a"}, 16) == frozenset()
-    assert vigil.see({"a", "b"}, 20) == frozenset()
-    assert vigil.see({"a", "b"}, 30) == frozenset()
+    await vigil.look(1, 1, 25 + PATIENCE)
+    assert metrics.lost_nodes == 1
 
 
-def test_who_is_vouched_for_a_little_longer_is_missed_all_the_same():
-    """A lease outlives whoever was killed."""
-    vigil = Vigil(10)
-    vigil.see({"a", "b"}, 0)
-    vigil.lose_sight()
+@pytest.mark.parametrize("ago", [6, 100, -1])
+async def test_who_was_late_itself_misses_nobody(vigil, metrics, ago):
+    """It was stopped, or Redis was: so may the others have been, and no call has failed."""
+    await watch(vigil, 0)
+    await vigil.look(ago, 1, 20)
+    await watch(vigil, 20, missing=1)
+    assert metrics.lost_nodes == 0
 
-    assert vigil.see({"a", "b"}, 50) == frozenset()
-    assert vigil.see({"a"}, 60) == {"b"}
+    await vigil.look(1, 1, 20 + PATIENCE)
+    assert metrics.lost_nodes == 1

@@ -8,4 +8,5 @@
   and ``reading``; ``telling``, what becomes of an entry on a node; ``ephemeral``, the channel.
 - ``packing``, ``audiences``: publications as bytes.
 - ``once``: which keys have been published lately.
+- ``mourning``: that nodes are lost, said on the stream.
 """

@@ -29,6 +29,15 @@ local function is_sound(found) return is_number(found[2]) and is_number(found[3]
 local function text(number) return string.format('%.0f', number) end
 """
 
+_BEGIN: Final = """
+local function begin(found, version, epoch, node)
+  local head = text(tonumber(found[2]) + 1)
+  redis.call('HSET', meta, 'epoch', epoch, 'head', head)
+  local header = table.concat({version, epoch, head, clock(), found[3], node, '0'}, ' ')
+  redis.call('XADD', stream, '*', 'h', header, 'p', '')
+end
+"""
+
 ATTACH: Final = Script(
     _COMMON
     + """
@@ -116,17 +125,36 @@ return reply
 
 DECLARE: Final = Script(
     _COMMON
+    + _BEGIN
     + """
 -- ARGV: version, epoch, the next epoch, node, and anything to clear the stream.
 local found = find('epoch', 'head', 'bytes')
 if found.err then return found end
 if found[1] ~= ARGV[2] or not is_sound(found) then return {'epoch'} end
 if ARGV[5] ~= '' then redis.call('DEL', stream) end
-local head = text(tonumber(found[2]) + 1)
-redis.call('HSET', meta, 'epoch', ARGV[3], 'head', head)
-local header = table.concat({ARGV[1], ARGV[3], head, clock(), found[3], ARGV[4], '0'}, ' ')
-redis.call('XADD', stream, '*', 'h', header, 'p', '')
+begin(found, ARGV[1], ARGV[3], ARGV[4])
 return {'ok'}
 """
 )
 """Begins another epoch, where it still is that one: an entry without a number says so."""
+
+MOURN: Final = Script(
+    _COMMON
+    + _BEGIN
+    + """
+-- KEYS[3]: until when each node is vouched for that has not said goodbye; KEYS[4]: a pause.
+-- ARGV: version, the next epoch, node, the seconds of the pause.
+local found = find('epoch', 'head', 'bytes')
+if found.err then return found end
+local missing = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', clock(), 'LIMIT', 0, 1000)
+if #missing == 0 then return {} end
+if not redis.call('SET', KEYS[4], ARGV[3], 'NX', 'EX', ARGV[4]) then return {} end
+redis.call('ZREM', KEYS[3], unpack(missing))
+if found[1] and tonumber(found[2]) and tonumber(found[3]) then
+  begin(found, ARGV[1], ARGV[2], ARGV[3])
+end
+return missing
+"""
+)
+"""Begins another epoch because nodes have gone without a goodbye; returns which. It is said once:
+whoever does it first does it for all, and what is not said dies with nobody."""

@@ -9,6 +9,6 @@
 - ``survey``: which nodes there are, and who is on them.
 - ``scripts``: what Redis does for these; ``replies``: its answers, read with care.
 - ``wire``: one connection, for one task at a time.
-- ``vigil``: who does not come back when Redis does.
+- ``vigil``: who is gone without a goodbye.
 - ``dialling``: where Redis is now, sentinels asked, and the way to it.
 """

@@ -24,7 +24,7 @@ from gogate_trio.cluster.base import Census, NodeInfo, Pulse
 from gogate_trio.cluster.entering import Entering
 from gogate_trio.cluster.link import Link
 from gogate_trio.cluster.replies import items, ms, number, text
-from gogate_trio.cluster.vigil import Vigil
+from gogate_trio.cluster.vigil import Mourn, Vigil
 from gogate_trio.cluster.wire import Reply, Word
 from gogate_trio.config import AdmissionSettings
 from gogate_trio.errors import ClusterUnavailable
@@ -54,17 +54,20 @@ class Registry:
         admission: Callable[[], AdmissionSettings],
         metrics: Metrics,
         pulse: Pulse | None = None,
+        mourn: Mourn | None = None,
     ) -> None:
-        """``card`` returns what the node says of itself, ``admission`` the caps in force."""
+        """``card`` returns what the node says of itself, ``admission`` the caps in force.
+
+        ``mourn`` tells everybody that nodes are lost.
+        """
         self._link = link
         self._census = census
         self._card = card
         self._admission = admission
         self._metrics = metrics
         self._moved: Callable[[Iterable[UserId]], None] | None = None
-        self._lost: Callable[[], None] | None = None
         self._pulse = pulse or Pulse()
-        self._vigil = Vigil(self._pulse.lease + self._pulse.beat)
+        self._vigil = Vigil(self._pulse, metrics, mourn)
         self._entering: deque[Entering] = deque()
         self._under_way: list[Entering] = []
         self._pending: Counter[UserId] = Counter()
@@ -77,7 +80,7 @@ class Registry:
         self._work = trio.Event()
         self._beat_at = trio.current_time()
         self._cursor = "-"
-        self._is_leaving = False
+        self._is_leaving = self._owes = False
         self._gone = trio.Event()
         self._is_away = True
         census.watch(self._note)
@@ -85,10 +88,6 @@ class Registry:
     def tell(self, moved: Callable[[Iterable[UserId]], None]) -> None:
         """Call this with users who come to other nodes or leave them. Before ``run``."""
         self._moved, self._cursor = moved, ""
-
-    def tell_lost(self, lost: Callable[[], None]) -> None:
-        """Call this, on one of all nodes, when a node does not come back after an outage."""
-        self._lost = lost
 
     # ── the questions of the house ───────────────────────────────────────────
 
@@ -131,12 +130,17 @@ class Registry:
                 self._fall_back()
             if self._is_leaving:
                 self._gone.set()
-            else:
-                await trio.sleep(self._pulse.beat)
+                return
+            self._work = trio.Event()
+            with trio.move_on_after(self._pulse.beat):
+                await self._work.wait()
 
-    async def leave(self) -> None:
-        """Say goodbye, within a moment: from now on nobody counts on this node."""
-        self._is_leaving = True
+    async def leave(self, *, owes: bool) -> None:
+        """Say goodbye, within a moment: from now on nobody counts on this node.
+
+        ``owes``: what happened here was not all told, so the others are to miss it.
+        """
+        self._is_leaving, self._owes = True, owes
         self._work.set()
         with trio.move_on_after(self._pulse.wait):
             await self._gone.wait()
@@ -152,8 +156,8 @@ class Registry:
                 await self._report(dict(self._take_turn()))
             if self._is_leaving:
                 node = f"node:{self._link.node}"
-                keys = [self._link.key(name) for name in ("nodes", f"{node}:card")]
-                await self._link.run(scripts.GOODBYE, keys, self._link.node)
+                keys = [self._link.key(name) for name in ("nodes", f"{node}:card", "owing")]
+                await self._link.run(scripts.GOODBYE, keys, self._link.node, int(self._owes))
                 return
             self._work = trio.Event()
             with trio.move_on_at(self._beat_at):
@@ -177,19 +181,19 @@ class Registry:
 
     async def _beat(self) -> None:
         node = f"node:{self._link.node}"
-        names = ("nodes", f"{node}:card", f"{node}:users", f"{node}:errands", "left", "moves")
+        names = (f"{node}:card", f"{node}:users", f"{node}:errands", "left", "moves", "owing")
         reply = await self._link.run(
             scripts.BEAT,
-            [self._link.key(name) for name in names],
+            [self._link.key(name) for name in ("nodes", *names)],
             self._link.node,
             ms(self._pulse.lease),
             ms(self._pulse.grace),
             msgspec.json.encode(self._card()),
             self._cursor,
+            ms(self._pulse.beat),
         )
-        latest, nodes, errands, cursor, moves = items(reply, 5)
-        live = frozenset(map(text, items(nodes)))
-        self._metrics.nodes = len(live)
+        latest, nodes, errands, cursor, moves, ago, missing = items(reply, 7)
+        self._metrics.nodes = number(nodes)
         self._cursor = text(cursor)
         if number(latest) != self._number:
             # It is our first word, or Redis has forgotten what we said.
@@ -199,16 +203,7 @@ class Registry:
         if self._moved is not None:
             for move in items(moves):
                 self._moved(UserId(int(user_id)) for user_id in text(move).split(","))
-        for missing in self._vigil.see(live, trio.current_time()):
-            await self._mourn(missing)
-
-    async def _mourn(self, node: str) -> None:
-        """Say that a node is lost with what it may have told alone, unless another has."""
-        words = (self._link.node, b"NX", b"EX", limits.LOST_NODE_SECONDS)
-        reply = await self._link.call(b"SET", self._link.key(f"lost:{node}"), *words)
-        if reply is not None and self._lost is not None:
-            _log.warning("node_lost", lost=node)
-            self._lost()
+        await self._vigil.look(number(ago) / 1000, number(missing), trio.current_time())
 
     async def _report_everybody(self) -> None:
         users = tuple(self._census.users())

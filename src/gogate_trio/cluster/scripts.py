@@ -1,6 +1,7 @@
 """What Redis does in one step about nodes, users and rates. Times are Redis's own, in ms.
 
 Keys, all behind the gateway's prefix: ``nodes`` has until when each node is vouched for;
+``owing`` the same of those that have not said goodbye, until somebody has told of their loss;
 ``node:ID:card`` what it says of itself; ``node:ID:users`` its users, each with the number of
 connections and since when the oldest is there, and under ``#`` the number of the last report;
 ``node:ID:errands`` whom it has to hang up on; ``left`` who left a node lately, and when;
@@ -21,15 +22,18 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 BEAT: Final = Script(
     _NOW
     + """
-local nodes, card, users, errands, left, moves = unpack(KEYS)
-local me, lease, grace, text, cursor = unpack(ARGV)
-for key, kind in pairs({[nodes] = 'zset', [left] = 'zset', [users] = 'hash',
+local nodes, card, users, errands, left, moves, owing = unpack(KEYS)
+local me, lease, grace, text, cursor, slack = unpack(ARGV)
+for key, kind in pairs({[nodes] = 'zset', [left] = 'zset', [owing] = 'zset', [users] = 'hash',
                         [errands] = 'list', [moves] = 'stream'}) do
   local found = redis.call('TYPE', key).ok
   -- What a stranger has put there cannot be lived with; all of it is said again.
   if found ~= 'none' and found ~= kind then redis.call('DEL', key) end
 end
+local before = redis.call('ZSCORE', owing, me)
+local ago = before and now + lease - tonumber(before) or -1
 redis.call('ZADD', nodes, now + lease, me)
+redis.call('ZADD', owing, now + lease, me)
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now - grace)
 redis.call('ZREMRANGEBYSCORE', left, '-inf', now - grace)
 redis.call('SET', card, text, 'PX', lease)
@@ -47,11 +51,14 @@ elseif cursor ~= '-' then
   end
 end
 local number = tonumber(redis.call('HGET', users, '#') or 0)
-return {number, redis.call('ZRANGEBYSCORE', nodes, '(' .. now, '+inf'), errand, cursor, found}
+local live = redis.call('ZCOUNT', nodes, '(' .. now, '+inf')
+local missing = redis.call('ZCOUNT', owing, '-inf', now - slack)
+return {number, live, errand, cursor, found, ago, missing}
 """
 )
-"""Vouch for a node; return the number of its last report, the nodes there are, its errands, and
-who has moved since the cursor. A cursor of ``-`` asks for no moves."""
+"""Vouch for a node; return the number of its last report, how many nodes there are, its errands,
+and who has moved since the cursor; how long ago it was vouched for last (-1: not at all), and how
+many nodes are gone without a goodbye. A cursor of ``-`` asks for no moves."""
 
 REPORT: Final = Script(
     _NOW
@@ -193,10 +200,16 @@ GOODBYE: Final = Script(
     + """
 redis.call('ZADD', KEYS[1], 'XX', now, ARGV[1])
 redis.call('DEL', KEYS[2])
+if ARGV[2] == '1' then
+  redis.call('ZADD', KEYS[3], 'XX', now, ARGV[1])
+else
+  redis.call('ZREM', KEYS[3], ARGV[1])
+end
 return 0
 """
 )
-"""Vouch for a node no longer; who is still on it has left now."""
+"""Vouch for a node no longer; who is still on it has left now. ``1``: it owes the others what
+it could not tell them, and is to be missed."""
 
 RATES: Final = Script(
     """

@@ -246,12 +246,28 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Frames that wait for the connection that is furthest behind.",
         lambda r: r.crowd.most_frames,
     ),
+    _each(
+        "gogate_state_restores_total",
+        "What an earlier process has left in STATE_DIR, by what came of it when this one started.",
+        "outcome",
+        lambda r: r.metrics.restores,
+        (
+            *("restored", "none", "damaged", "foreign", "format", "old", "slow", "too_big"),
+            *("unreadable", "unsafe"),
+        ),
+    ),
     # Several nodes.
     _one(
         "gauge",
         "gogate_nodes",
         "Nodes that live, this one among them, by its last sign of life; 0 for one that is alone.",
         lambda r: r.metrics.nodes,
+    ),
+    _one(
+        "counter",
+        "gogate_nodes_lost_total",
+        "Nodes that were gone without a goodbye, and of which this one told everybody.",
+        lambda r: r.metrics.lost_nodes,
     ),
     _each(
         "gogate_cluster_fallbacks_total",

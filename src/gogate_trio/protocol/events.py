@@ -11,6 +11,7 @@ from typing import ClassVar, Final, get_args
 import attrs
 
 from gogate_trio.ids import ChatId, MessageId, UserId
+from gogate_trio.limits import RESYNC_SECONDS
 from gogate_trio.protocol.refusals import Refusal
 
 
@@ -45,6 +46,16 @@ class Resync:
     NAME: ClassVar = "resync"
     position: str
     """From here on nothing is missing."""
+
+
+@attrs.frozen(slots=False)
+class ResyncOfAll:
+    """Everybody is to fetch anew, and not all at once."""
+
+    NAME: ClassVar = "resync"
+    position: str
+    within_ms: int
+    """Each is to do so at a moment of its own in this time."""
 
 
 @attrs.frozen(slots=False)
@@ -167,6 +178,11 @@ class ChatError:
     chat_id: ChatId
 
 
+def resync_of_all(position: str) -> ResyncOfAll:
+    """Return what tells everybody to fetch anew, from a position on."""
+    return ResyncOfAll(position, round(RESYNC_SECONDS * 1000))
+
+
 def error_of(refusal: Refusal) -> Error | Throttled | ChatError:
     """Return what tells a client of a refusal."""
     if refusal.chat_id is not None:
@@ -180,6 +196,7 @@ Event = (
     AuthSuccess
     | Resumed
     | Resync
+    | ResyncOfAll
     | Ack
     | Stored
     | AuthExpiring
