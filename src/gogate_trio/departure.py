@@ -9,7 +9,7 @@ from typing import Final
 from gogate_trio.errors import OperatorError
 from gogate_trio.internal.api.overview_shapes import Overview
 from gogate_trio.internal.api.shapes import Draining
-from gogate_trio.remote import NobodyThereError, Remote
+from gogate_trio.remote import NobodyThereError, Remote, SilentError
 
 LOOK_SECONDS: Final = 0.2
 """seconds between two looks at a node that drains"""
@@ -37,6 +37,9 @@ def drain(remote: Remote, *, wait: bool) -> None:
             now = remote.ask("GET", "/overview", Overview)
         except NobodyThereError:
             break
+        except SilentError:
+            # It is busy, or hangs: time will tell which.
+            continue
         if (now.node.id, now.node.started) != life:
             # systemd has kept the port, and started the next one already.
             break

@@ -24,7 +24,11 @@ _EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class NobodyThereError(OperatorError):
-    """Nothing answers on the internal port."""
+    """Nothing listens on the internal port, or it closed without an answer."""
+
+
+class SilentError(OperatorError):
+    """Something listens on the internal port, and does not answer in time."""
 
 
 class Remote:
@@ -44,7 +48,7 @@ class Remote:
     def ask(self, method: str, path: str, shape: type[T]) -> T:
         """Return what the node answers. Blocks.
 
-        Raises ``NobodyThereError`` when nothing answers, ``OperatorError`` when it refuses.
+        Raises ``NobodyThereError``, ``SilentError``, and ``OperatorError`` when it refuses.
         """
         connection = http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
         try:
@@ -52,6 +56,10 @@ class Remote:
             connection.request(method, f"{PREFIX}{path}", headers=key)
             answer = connection.getresponse()
             body = answer.read(_ANSWER_BYTES)
+        except TimeoutError:
+            raise SilentError(
+                f"the node on the internal port {self._port} of {self._host} does not answer"
+            ) from None
         except (OSError, http.client.HTTPException):
             raise NobodyThereError(
                 f"nothing answers on the internal port {self._port} of {self._host}"
@@ -62,7 +70,7 @@ class Remote:
             if answer.status < http.client.MULTIPLE_CHOICES:
                 return msgspec.json.decode(body, type=shape)
             problem = msgspec.json.decode(body, type=_Problem)
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             raise OperatorError(
                 f"what answers on port {self._port} is no GoGate, or another release of it"
             ) from None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
+
+import pytest
 import trio
 
 from fakes.nodes import event, open_nodes, until
+from gogate_trio.broker.packing import Packing
 
 META = "{gogate}:meta"
 QUICK = 0.3
@@ -90,3 +95,39 @@ async def test_gateways_of_two_databases_hear_nothing_of_each_other(valkey):
         await stranger.say("here")
 
         await far.hears("here")
+
+
+@pytest.mark.parametrize("answer", [b"$-5\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"%1\r\n"])
+async def test_what_is_no_redis_at_all_is_one_that_is_away(answer, monkeypatch):
+    """Another server behind REDIS_URL: the node serves its own, and nothing counts as a bug."""
+    monkeypatch.setattr("gogate_trio.broker.redis.REDIS_START_SECONDS", 0.2)
+
+    async def talk(stream):
+        with contextlib.suppress(trio.BrokenResourceError):
+            while await stream.receive_some():
+                await stream.send_all(answer)
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, talk, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        async with open_nodes(f"redis://127.0.0.1:{port}", 1, deadline=QUICK) as (node,):
+            guest = node.join()
+            await node.say("1")
+            await guest.hears("1")
+
+            assert node.metrics.bugs == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_bug_in_the_channel_costs_typing_and_not_the_node(valkey, monkeypatch):
+    """What is said there is lost; the next is told."""
+    monkeypatch.setattr("gogate_trio.broker.ephemeral.REDIS_LONGEST_PAUSE_SECONDS", 0.05)
+    async with open_nodes(valkey.url, 2) as (one, two):
+        guest = two.join()
+        await until(lambda: one.broker.statistics().is_heard and two.broker.statistics().is_heard)
+        with monkeypatch.context() as broken:
+            broken.setattr(Packing, "pack_ephemeral", None)
+            one.broker.publish_ephemeral(event("lost", is_durable=False))
+            await until(lambda: one.metrics.bugs)
+        one.broker.publish_ephemeral(event("told", is_durable=False))
+        await until(lambda: guest.heard[-1:] == ["told"])

@@ -7,6 +7,7 @@ the proof that the way there and back works; who hears nothing for long listens 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 import attrs
 import trio
@@ -58,8 +59,17 @@ class Ephemeral:
     async def run(self) -> None:
         """Speak and listen for ever."""
         async with trio.open_nursery() as speaking:
-            speaking.start_soon(self._speak)
-            speaking.start_soon(self._listen)
+            speaking.start_soon(self._keep_up, self._speak)
+            speaking.start_soon(self._keep_up, self._listen)
+
+    async def _keep_up(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 - the fence: what may be missed is not worth the node
+                self.metrics.bugs += 1
+                _log.exception("channel_failed")
+                await trio.sleep(REDIS_LONGEST_PAUSE_SECONDS)
 
     async def _speak(self) -> None:
         while True:
@@ -92,10 +102,6 @@ class Ephemeral:
                         for message in messages:
                             self._hear(message)
             except (ClusterUnavailable, RedisError, trio.TooSlowError):
-                await trio.sleep(REDIS_LONGEST_PAUSE_SECONDS)
-            except Exception:  # noqa: BLE001 - the fence: what may be missed is not worth the node
-                self.metrics.bugs += 1
-                _log.exception("channel_failed")
                 await trio.sleep(REDIS_LONGEST_PAUSE_SECONDS)
 
     def _hear(self, message: bytes) -> None:

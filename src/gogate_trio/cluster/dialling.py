@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -15,9 +15,6 @@ from gogate_trio.errors import ClusterUnavailable, OperatorError
 if TYPE_CHECKING:
     from gogate_trio.cluster.wire import Word
     from gogate_trio.config import ClusterSettings, RedisAddress
-
-_MASTER_REPLY: Final = 2
-"""A sentinel answers with host and port."""
 
 
 @attrs.define(eq=False)
@@ -123,7 +120,7 @@ class Dialler:
         finally:
             wire.close()
         match reply:
-            case [bytes() as found, bytes() as at] if len(reply) == _MASTER_REPLY:
+            case [bytes() as found, bytes() as at] if at.isdigit():
                 return found.decode("ascii", "replace"), int(at)
             case _:
                 raise ClusterUnavailable("the sentinel does not know the master")

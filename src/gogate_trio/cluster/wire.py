@@ -122,7 +122,8 @@ class Wire:
         """Return what is whole by now, or ``_NOTHING``; the other kind is a fault."""
         try:
             found = self._parser.parse()
-        except (RedisError, ValueError, IndexError) as error:
+        except (RedisError, ValueError, IndexError, SystemError) as error:
+            # SystemError: what its parser says to a length below zero, where no Redis is.
             raise ClusterUnavailable("protocol error") from error
         if isinstance(found, NotEnoughData):
             return _NOTHING
