@@ -24,7 +24,8 @@ FLOORS = [
     (
         "house",
         [
-            *("hub", "runs", "calls", "caller", "publisher", "typing_events", "resume", "keeper"),
+            *("hub", "runs", "calls", "caller", "publisher", "typing_events", "resume"),
+            *("tenure", "keeper"),
             *("router", "control", "roster", "succession", "presence", "whereabouts"),
         ],
     ),

@@ -111,7 +111,7 @@ def figures(parts):
         "drain": house.settings.drain,
         "log": house.settings.log.level,
         "cookie": keeper._settings.cookie,
-        "book": (keeper._book._grace, keeper._book._recheck),
+        "book": (keeper._tenure._book._grace, keeper._tenure._book._recheck),
         "inquiry": (keeper._inquiry.slots.total_tokens, keeper._inquiry._words._seconds),
         "caps": house.admission._caps,
         "pace": house.admission._pace._rate,

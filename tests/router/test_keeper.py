@@ -13,7 +13,7 @@ import structlog
 import trio
 from structlog.testing import LogCapture
 
-from gogate_trio import keeper as room
+from gogate_trio import tenure as room
 from gogate_trio.backend.base import Members, User
 from gogate_trio.config import AuthSettings
 from gogate_trio.errors import BackendRejected, BackendUnavailable
