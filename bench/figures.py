@@ -57,8 +57,9 @@ def core(_scenario: Scenario, result: dict) -> float:
 
 
 def load(_scenario: Scenario, result: dict) -> float:
-    """The share of one core that load generator and backend used, in percent."""
-    return (result["load_cpu_ns"] + result["backend_cpu_ns"]) / result["seconds"] / 1e7
+    """The share of one core that load generator, backend and Redis used, in percent."""
+    helpers = result["backend_cpu_ns"] + result.get("redis_cpu_ns", 0)
+    return (result["load_cpu_ns"] + helpers) / result["seconds"] / 1e7
 
 
 def throughput(_scenario: Scenario, result: dict) -> float:
@@ -69,6 +70,26 @@ def throughput(_scenario: Scenario, result: dict) -> float:
 def p99(_scenario: Scenario, result: dict) -> float:
     """99 of 100 deliveries came within so many ms."""
     return result["p99_us"] / 1000
+
+
+def elsewhere_p50(_scenario: Scenario, result: dict) -> float:
+    """Half of the deliveries from one node to clients of another came within so many ms."""
+    return result["elsewhere_p50_us"] / 1000
+
+
+def elsewhere_p99(_scenario: Scenario, result: dict) -> float:
+    """99 of 100 of those."""
+    return result["elsewhere_p99_us"] / 1000
+
+
+def redis(_scenario: Scenario, result: dict) -> float:
+    """µs of CPU of the Redis server for a message."""
+    return result["redis_cpu_ns"] / 1000 / max(result["messages"], 1)
+
+
+def message(_scenario: Scenario, result: dict) -> float:
+    """µs of CPU of the server for a message and all its deliveries."""
+    return result["server_cpu_ns"] / 1000 / max(result["messages"], 1)
 
 
 def p50(_scenario: Scenario, result: dict) -> float:
@@ -227,11 +248,27 @@ TARGETS = (
         also=("growth-chats-100", "growth-chats-1000"),
     ),
     Target(
-        "two processes, CPU per delivery over one (1.08 makes 1.85 times the work)",
-        "processes-2",
+        "two processes on one port, CPU per delivery over one with the same Redis"
+        " (1.08 makes 1.85 times the work)",
+        "processes",
+        1.08,
+        "redis",
+        peer="shared",
+    ),
+    Target(
+        "two processes on one port, CPU per delivery over one that needs no Redis",
+        "processes",
         1.08,
         "gogate",
-        "processes-1",
+        peer="shared",
+    ),
+    Target(
+        "one process, deliveries a second over those of two on one port (0.54: two do 1.85 times)",
+        "processes-busy",
+        0.54,
+        "shared",
+        peer="redis",
+        metric=throughput,
     ),
     Target(
         "p99 of the healthy, with 20 slow over none", "slow-20", 1.2, "gogate", "slow-0", metric=p99

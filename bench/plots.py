@@ -21,7 +21,11 @@ WIDTH, HEIGHT = 760, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 58, 48
 COLOURS = {
     "gogate": "#2563eb",
+    "redis": "#dc2626",
+    "nodes": "#ea580c",
+    "shared": "#f59e0b",
     "bare": "#60a5fa",
+    "trio": "#4b5563",
     "floor": "#8a8f98",
     "go": "#0d9488",
     "node": "#ca8a04",

@@ -8,7 +8,9 @@ guard for CI. See README.md beside this file.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import subprocess
 import sys
 import time
 
@@ -16,10 +18,11 @@ import figures
 import report
 import saved
 import scenarios
+import tools
 from figures import Runs
 from lineup import PEERS, Peer, available
 from scenarios import Scenario
-from trial import TrialFailed, run_trial
+from trial import CORES, TrialFailed, run_trial
 
 SMOKE_FACTOR = 3.0
 """The guard fails when a delivery costs more than this many times the floor's. A healthy gateway
@@ -31,14 +34,11 @@ def main() -> int:
     options = _options()
     _raise_file_limit()
     if options.report:
-        measured = saved.load()
-        report.write(measured.runs, measured.meta)
+        report.write(saved.load())
         return 0
     if options.smoke:
         return _smoke()
-    chosen = [s for s in scenarios.ALL if not options.only or _named(s, options.only)]
-    if options.quick:
-        chosen = [scenario.shortened() for scenario in chosen]
+    chosen = _chosen(options)
     peers, missing = available(options.peers or list(PEERS))
     for name, reason in missing.items():
         _say(f"without {name}: {reason}")
@@ -53,9 +53,13 @@ def main() -> int:
             print(report.scenario_table(runs, scenario), flush=True)
         if save:
             kept.add({scenario.name: runs[scenario.name]}, options.runs, missing)
-            report.write(kept.runs, kept.meta)
+            report.write(kept)
         _say(f"{number} of {len(left)} scenarios, {(time.monotonic() - began) / 60:.1f} minutes")
-    print(report.targets(runs))
+    if save and not options.only:
+        kept.growth = _growth()
+        kept.keep()
+        report.write(kept)
+    print(report.targets(runs), report.layers(runs), *report.with_redis(runs), sep="\n")
     return 0
 
 
@@ -86,6 +90,16 @@ def _options() -> argparse.Namespace:
         if not any(_named(scenario, [name]) for scenario in scenarios.ALL):
             parser.error(f"no such scenario: {name}")
     return options
+
+
+def _chosen(options: argparse.Namespace) -> list[Scenario]:
+    """The scenarios that were asked for and that this machine has the cores for."""
+    named = [s for s in scenarios.ALL if not options.only or _named(s, options.only)]
+    for scenario in named:
+        if scenario.cores > len(CORES):
+            _say(f"without {scenario.name}: it needs {scenario.cores} cores, here are {len(CORES)}")
+    chosen = [scenario for scenario in named if scenario.cores <= len(CORES)]
+    return [scenario.shortened() for scenario in chosen] if options.quick else chosen
 
 
 def _named(scenario: Scenario, patterns: list[str]) -> bool:
@@ -144,6 +158,14 @@ def _half(scenario: Scenario, before: Runs, peers: list[Peer]) -> float:
         probes = [_trial(peer, busy.shortened(), None, 0) for peer in peers]
         reached = [figures.throughput(busy, probe) for probe in probes if "failed" not in probe]
     return max(1.0, min(reached, default=0) / 2 / busy.chat_size)
+
+
+def _growth() -> list[list]:
+    """The rows of ``reasons_growth.py``; none when it did not end well."""
+    command = [sys.executable, str(tools.HERE / "reasons_growth.py"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    _say(done.stderr or "growth without a gateway: measured")
+    return json.loads(done.stdout) if done.returncode == 0 else []
 
 
 def _smoke() -> int:

@@ -29,6 +29,8 @@ class Saved:
     stamps: dict[str, str] = field(default_factory=dict)
     """scenario → the code that was measured, by the name ``code`` gives it."""
     meta: dict[str, str] = field(default_factory=dict)
+    growth: list[list] = field(default_factory=list)
+    """The rows of ``reasons_growth.py``: what was done, and µs a delivery."""
 
     def complete(self, times: int) -> Runs:
         """What this very code has been through, as often as wanted."""
@@ -51,11 +53,12 @@ class Saved:
         older = [name for name in self.runs if self.stamps.get(name) != now]
         if older:
             self.meta["measured with other code"] = ", ".join(older)
+        self.keep()
+
+    def keep(self) -> None:
+        """Write it to disk: whole or not at all."""
         fresh = _file().with_suffix(".new")
-        fresh.write_text(
-            json.dumps({"meta": self.meta, "stamps": self.stamps, "runs": self.runs}) + "\n",
-            encoding="utf-8",
-        )
+        fresh.write_text(json.dumps(vars(self)) + "\n", encoding="utf-8")
         fresh.replace(_file())
 
 
@@ -83,7 +86,8 @@ def _machine(times: int) -> dict[str, str]:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
-    changed = " with changes" if _git("status", "--porcelain", "--", "../src") else ""
+    ours = ("../src", ".", ":!plots", ":!*.md")
+    changed = " with changes" if _git("status", "--porcelain", "--", *ours) else ""
     return {
         "machine": f"{models[0] if models else platform.machine()}, {len(CORES)} cores to use, "
         f"Linux {os.uname().release.split('-')[0]}",

@@ -14,6 +14,7 @@ Unit = Literal["delivery", "message", "connection", "idle"]
 EVERYBODY = ("gogate", "floor", "go", "node", "websockets")
 FAN_OUT = ("gogate", "floor", "go")
 PAIR = ("gogate", "go")
+NODES = ("gogate", "redis", "nodes", "shared")
 
 GROWTH_CONNECTIONS = (10, 100, 1000, 10_000)
 GROWTH_CHATS = (1, 100, 1000, 5000)
@@ -57,8 +58,8 @@ class Scenario:
     settle: float = 1.2
     window: int = 64
     """Connections that are being opened at the same time."""
-    servers: int = 1
-    """Gateway processes, each on a core of its own."""
+    cores: int = 2
+    """Left out on a machine with fewer."""
 
     def shortened(self) -> Scenario:
         """The same at a fraction of the time, for ``--quick``."""
@@ -137,24 +138,17 @@ def _slow(count: int) -> Scenario:
     )
 
 
-def _processes(servers: int) -> Scenario:
+def _processes(name: str, title: str, **load: float) -> Scenario:
+    """One gateway, the same with a Redis, and two of them: who is in a chat is on both."""
     return Scenario(
-        name=f"processes-{servers}",
-        title=f"two chats of 500, 80 messages a second, {servers} gateway process(es)",
-        peers=("gogate",),
-        clients=1000,
-        chat_size=500,
-        chats=2,
-        rate=80,
-        seconds=2.0,
-        servers=servers,
+        name=name, title=title, peers=NODES, clients=1000, chat_size=500, chats=2, **load
     )
 
 
 ALL = (
     _fan_out(10),
-    _fan_out(100, EVERYBODY),
-    _fan_out(1000, EVERYBODY),
+    _fan_out(100, (*EVERYBODY, "trio", "redis")),
+    _fan_out(1000, (*EVERYBODY, "redis")),
     _fan_out(5000),
     Scenario(
         name="quiet-1000",
@@ -202,7 +196,7 @@ ALL = (
     Scenario(
         name="pairs",
         title="500 chats of two, 32 messages under way",
-        peers=EVERYBODY,
+        peers=(*EVERYBODY, "trio", "redis", "nodes"),
         clients=1000,
         chat_size=2,
         chats=500,
@@ -216,7 +210,7 @@ ALL = (
         title="1,000 clients send one event each, ten times a second; nobody is to hear it",
         work="incoming",
         unit="message",
-        peers=("gogate", "bare", "floor", "go"),
+        peers=("gogate", "bare", "trio", "floor", "go"),
         clients=1000,
         chat_size=1,
         chats=1000,
@@ -229,7 +223,7 @@ ALL = (
         title="2,000 clients connect and authenticate",
         work="storm",
         unit="connection",
-        peers=EVERYBODY,
+        peers=(*EVERYBODY, "trio"),
         clients=2001,
         chat_size=1,
     ),
@@ -244,9 +238,25 @@ ALL = (
     ),
     _slow(0),
     _slow(20),
-    _processes(1),
-    _processes(2),
+    _processes(
+        "processes", "two chats of 500, 80 messages a second, by processes", rate=80, seconds=2.0
+    ),
+    _processes(
+        "processes-busy",
+        "two chats of 500, 8 messages under way, by processes with a core each",
+        lanes=8,
+        seconds=2.0,
+        cores=4,
+    ),
     *(_growth_connections(clients) for clients in GROWTH_CONNECTIONS),
+    Scenario(
+        name="growth-resting-10000",
+        title="10,000 connections, of which the same 100 chat",
+        peers=("gogate", "floor"),
+        clients=10_000,
+        chat_size=100,
+        window=128,
+    ),
     *(_growth_chats(chats) for chats in GROWTH_CHATS),
 )
 """Every scenario, in the order of the report."""

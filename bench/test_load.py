@@ -35,7 +35,8 @@ def liar(fault: str) -> Peer:
     """The floor with a fault."""
     script = str(tools.HERE / "peers" / "liar.py")
     command = [sys.executable, script]
-    return Peer("liar", fault, lambda port, *_: Launch([*command, str(port), "20", "10", fault]))
+    shape = ["20", "10", fault]
+    return Peer("liar", fault, lambda around, _: Launch([*command, str(around.port), *shape]))
 
 
 @pytest.fixture(autouse=True)

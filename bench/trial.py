@@ -10,13 +10,14 @@ import subprocess
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tools
-from lineup import KEY
+from lineup import KEY, Around
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lineup import Peer
     from scenarios import Scenario
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 START_SECONDS = 20
 LOAD_SECONDS = 90
 """The longest run takes 20 on a quiet machine: 10,000 connections, one after the other."""
+LISTEN = "0A"
+"""That state in /proc/net/tcp."""
 STALL_SECONDS = 5.0
 """So long without a delivery, and what is still missing is lost."""
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[-1], CORES[0]
-"""The server has a core to itself; load generator and backend share another one."""
+"""The server has a core to itself; load generator, backend and Redis share another one."""
+HELPER_CORE = CORES[1] if len(CORES) >= 4 else LOAD_CORE
+"""Backend and Redis have one of their own where two servers leave one."""
 
 
 class TrialFailed(Exception):
@@ -41,15 +46,20 @@ def run_trial(peer: Peer, scenario: Scenario, rate: float | None = None) -> dict
     rate = scenario.rate if rate is None else rate
     with ExitStack() as stack:
         backend_pid, backend = stack.enter_context(_backend(scenario))
-        cores = _server_cores(scenario)
-        servers = [stack.enter_context(_server(peer, scenario, backend, core)) for core in cores]
+        redis_pid, redis = stack.enter_context(_redis()) if peer.redis else (0, "")
+        servers = [
+            stack.enter_context(_server(peer, scenario, around, core))
+            for core, around in _places(peer, backend, redis)
+        ]
+        roomy = peer.servers == 1 or len(CORES) >= 4
         command = [
-            *_pinned([LOAD_CORE] if scenario.servers == 1 else CORES),
+            *_pinned([LOAD_CORE] if roomy else CORES),
             str(tools.load_generator()),
             *_options(scenario, rate),
+            *(["--spread"] if peer.servers > 1 and not peer.one_port else []),
             *("--ports", ",".join(str(port) for _, port in servers)),
             *("--pids", ",".join(str(pid) for pid, _ in servers)),
-            *("--backend-pid", str(backend_pid)),
+            *("--backend-pid", str(backend_pid), "--redis-pid", str(redis_pid)),
         ]
         try:
             done = subprocess.run(
@@ -62,10 +72,16 @@ def run_trial(peer: Peer, scenario: Scenario, rate: float | None = None) -> dict
     return json.loads(done.stdout)
 
 
-def _server_cores(scenario: Scenario) -> Sequence[int]:
-    if scenario.servers == 1:
-        return [SERVER_CORE]
-    return [CORES[-1 - n % len(CORES)] for n in range(scenario.servers)]
+def _places(peer: Peer, backend: str, redis: str) -> list[tuple[int, Around]]:
+    """A core and a port for each of its processes; the same port when they share it."""
+    shared = _free_port()
+    return [
+        (
+            CORES[-1 - n % len(CORES)],
+            Around(shared if peer.one_port else _free_port(), backend, redis),
+        )
+        for n in range(peer.servers)
+    ]
 
 
 def _options(scenario: Scenario, rate: float) -> list[str]:
@@ -103,7 +119,7 @@ def _backend(scenario: Scenario) -> Iterator[tuple[int, str]]:
     """A running fake backend: its pid and address."""
     shape = ["--users", str(scenario.clients), "--chat-size", str(scenario.chat_size)]
     delay = ["--delay-ms", str(scenario.delay_ms), "--key", KEY]
-    command = [*_pinned([LOAD_CORE]), str(tools.fake_backend()), *shape, *delay]
+    command = [*_pinned([HELPER_CORE]), str(tools.fake_backend()), *shape, *delay]
     with _process(command, None, stdout=subprocess.PIPE) as process:
         if not (port := process.stdout.readline().strip()):
             raise TrialFailed("the fake backend did not start")
@@ -111,10 +127,27 @@ def _backend(scenario: Scenario) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def _server(peer: Peer, scenario: Scenario, backend: str, core: int) -> Iterator[tuple[int, int]]:
-    """A server that answers: its pid and port."""
+def _redis() -> Iterator[tuple[int, str]]:
+    """A running Redis that keeps nothing on disk: its pid and address."""
     port = _free_port()
-    launch = peer.launch(port, backend, scenario)
+    with tempfile.TemporaryDirectory() as home:
+        place = ["--bind", "127.0.0.1", "--port", str(port), "--dir", home]
+        keep_nothing = ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+        command = [*_pinned([HELPER_CORE]), str(tools.redis_server()), *place, *keep_nothing]
+        with _process(command, None, stdout=subprocess.DEVNULL) as process:
+            _wait_until(process, lambda: _pongs(port), "Redis does not answer")
+            yield process.pid, f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def _server(peer: Peer, scenario: Scenario, around: Around, core: int) -> Iterator[tuple[int, int]]:
+    """A server that answers: its pid and port."""
+    launch = peer.launch(around, scenario)
+    others = _listeners(around.port)  # of this peer, where its processes share a port
+
+    def answers() -> bool:
+        return _listeners(around.port) > others and _healthy(around.port)
+
     command = [*_pinned([core]), *launch.command]
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile("w+"))
@@ -123,8 +156,8 @@ def _server(peer: Peer, scenario: Scenario, backend: str, core: int) -> Iterator
             _process(command, launch.environment(), stdout=log, stderr=log, cwd=home)
         )
         try:
-            _wait_until_it_answers(process, port)
-            yield process.pid, port
+            _wait_until(process, answers, "it does not answer /health")
+            yield process.pid, around.port
         except TrialFailed as failure:
             log.seek(0)
             raise TrialFailed(f"{failure}; the server said: {log.read()[-400:]}") from None
@@ -147,15 +180,30 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_until_it_answers(process: subprocess.Popen, port: int) -> None:
+def _wait_until(process: subprocess.Popen, ready: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise TrialFailed(f"the server ended with status {process.returncode}")
-        if _healthy(port):
+            raise TrialFailed(f"it ended with status {process.returncode}")
+        if ready():
             return
         time.sleep(0.02)
-    raise TrialFailed("the server does not answer /health")
+    raise TrialFailed(otherwise)
+
+
+def _listeners(port: int) -> int:
+    """How many sockets listen on it, for it to be known that the second one of two does."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == LISTEN for row in rows)
+
+
+def _pongs(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as sock:
+            sock.sendall(b"PING\r\n")
+            return sock.recv(7) == b"+PONG\r\n"
+    except OSError:
+        return False
 
 
 def _healthy(port: int) -> bool:

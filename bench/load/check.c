@@ -146,7 +146,7 @@ static void delivery(int index, struct meaning *m, const uint8_t *payload, size_
     tally.lost += number - *next;
     *next = number + 1;
     tally.deliveries++;
-    traffic_delivered(s, m->sent_at, now_ns());
+    traffic_delivered(s, index, m->sent_at, now_ns());
 }
 
 void check_text(int index, const uint8_t *payload, size_t length)

@@ -28,9 +28,10 @@ enum work { WORK_MESSAGE, WORK_TYPING, WORK_STORM, WORK_IDLE, WORK_INCOMING };
 struct options {
     enum work work;
     int servers;                 /* gateways; connections of group g go to server g % servers */
+    bool spread;                 /* connection i goes to server i % servers: a part of each chat on each */
     int ports[MAX_SERVERS];
     int pids[MAX_SERVERS];
-    int backend_pid;             /* 0: none */
+    int backend_pid, redis_pid;  /* 0: none */
     int clients, chats, chat_size;
     int lanes;                   /* message streams that are busy at the same time */
     int burst;                   /* messages of one lane that leave together */
@@ -66,6 +67,7 @@ extern int ready;                /* connections in P_READY so far */
 extern int closed_by_server;
 
 void wire_init(void);
+int wire_server(int index);                             /* which of the servers has this connection */
 void wire_open(int index);                              /* start to connect */
 void wire_event(int index, uint32_t events);            /* epoll said so */
 bool wire_send_text(int index, const char *json, size_t length);
@@ -117,7 +119,7 @@ extern uint64_t last_progress;   /* ns: when something arrived for the last time
 void traffic_init(void);
 bool traffic_run(double seconds);                       /* send for so long, then wait for all; false: stalled */
 bool traffic_incoming(double seconds);
-void traffic_delivered(struct stream *stream, uint64_t sent_at, uint64_t now);
+void traffic_delivered(struct stream *stream, int to, uint64_t sent_at, uint64_t now);
 
 /* ── meters ────────────────────────────────────────────────────────────────── */
 
@@ -126,11 +128,15 @@ uint64_t cpu_ns(int pid);        /* user + system of all its threads, dead ones 
 uint64_t servers_cpu_ns(void);
 long rss_kib(int pid);
 long peak_kib(int pid);
+int descriptors(int pid);         /* how many files and sockets it has open */
+
+struct histogram;                 /* of latencies */
+extern struct histogram everybody, elsewhere; /* all; those whose sender is on another server */
 void latency_reset(void);
-void latency_add(uint64_t ns);
-double latency_us(double quantile);
-double latency_max_us(void);
-void latency_print(void);
+void latency_add(struct histogram *h, uint64_t ns);
+double latency_us(const struct histogram *h, double quantile);
+double latency_max_us(const struct histogram *h);
+void latency_print(const struct histogram *h);
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

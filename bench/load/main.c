@@ -22,8 +22,9 @@ struct options opt = {
 static struct {
     bool finished;
     double seconds;
-    uint64_t messages, deliveries, server_cpu, load_cpu, backend_cpu;
+    uint64_t messages, deliveries, server_cpu, load_cpu, backend_cpu, redis_cpu;
     long rss_before, rss_after;
+    int sockets[MAX_SERVERS];    /* per server: what it has taken of the connections */
 } result;
 
 static int list(const char *text, int *numbers)
@@ -48,11 +49,12 @@ static enum work work_named(const char *name)
 static void read_options(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"work", 1, 0, 'k'}, {"ports", 1, 0, 'p'}, {"pids", 1, 0, 'P'}, {"backend-pid", 1, 0, 'B'},
+        {"work", 1, 0, 'k'}, {"ports", 1, 0, 'p'}, {"pids", 1, 0, 'P'}, {"backend-pid", 1, 0, 'B'}, {"redis-pid", 1, 0, 'R'},
         {"clients", 1, 0, 'n'}, {"chats", 1, 0, 'c'}, {"chat-size", 1, 0, 'm'}, {"lanes", 1, 0, 'l'},
         {"burst", 1, 0, 'b'}, {"sync", 0, 0, 'S'}, {"volley", 0, 0, 'v'}, {"rate", 1, 0, 'r'}, {"warmup", 1, 0, 'w'},
         {"seconds", 1, 0, 's'}, {"settle", 1, 0, 'i'}, {"stall", 1, 0, 't'}, {"slow", 1, 0, 'z'},
-        {"window", 1, 0, 'W'}, {"text-bytes", 1, 0, 'x'}, {"every-chat", 0, 0, 'e'}, {0, 0, 0, 0},
+        {"window", 1, 0, 'W'}, {"text-bytes", 1, 0, 'x'}, {"every-chat", 0, 0, 'e'},
+        {"spread", 0, 0, 'd'}, {0, 0, 0, 0},
     };
     int pids = 0;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;)
@@ -61,6 +63,8 @@ static void read_options(int argc, char **argv)
         case 'p': opt.servers = list(optarg, opt.ports); break;
         case 'P': pids = list(optarg, opt.pids); break;
         case 'B': opt.backend_pid = atoi(optarg); break;
+        case 'R': opt.redis_pid = atoi(optarg); break;
+        case 'd': opt.spread = true; break;
         case 'n': opt.clients = atoi(optarg); break;
         case 'c': opt.chats = atoi(optarg); break;
         case 'm': opt.chat_size = atoi(optarg); break;
@@ -124,6 +128,7 @@ static void mark(bool begin)
     result.server_cpu += (uint64_t)sign * servers_cpu_ns();
     result.load_cpu += (uint64_t)sign * cpu_ns(getpid());
     result.backend_cpu += (uint64_t)sign * (opt.backend_pid ? cpu_ns(opt.backend_pid) : 0);
+    result.redis_cpu += (uint64_t)sign * (opt.redis_pid ? cpu_ns(opt.redis_pid) : 0);
     result.messages += (uint64_t)sign * messages_sent;
     result.deliveries += (uint64_t)sign * tally.deliveries;
 }
@@ -131,7 +136,11 @@ static void mark(bool begin)
 static void measure_traffic(void)
 {
     bool (*run)(double) = opt.work == WORK_INCOMING ? traffic_incoming : traffic_run;
+    for (int i = 0; i < opt.servers; i++)
+        result.sockets[i] = -descriptors(opt.pids[i]);
     open_all(0, opt.clients);
+    for (int i = 0; i < opt.servers; i++)
+        result.sockets[i] += descriptors(opt.pids[i]);
     result.rss_before = rss_kib(opt.pids[0]);
     result.finished = run(opt.warmup);
     while (opt.every_chat && result.finished && messages_sent < stream_count)
@@ -217,9 +226,14 @@ static void print_result(void)
            opt.rate);
     printf(" \"messages\": %llu,\n \"deliveries\": %llu,\n", (unsigned long long)result.messages,
            (unsigned long long)result.deliveries);
-    printf(" \"server_cpu_ns\": %llu,\n \"load_cpu_ns\": %llu,\n \"backend_cpu_ns\": %llu,\n",
+    printf(" \"server_cpu_ns\": %llu,\n \"load_cpu_ns\": %llu,\n \"backend_cpu_ns\": %llu,\n"
+           " \"redis_cpu_ns\": %llu,\n",
            (unsigned long long)result.server_cpu, (unsigned long long)result.load_cpu,
-           (unsigned long long)result.backend_cpu);
+           (unsigned long long)result.backend_cpu, (unsigned long long)result.redis_cpu);
+    printf(" \"sockets\": [");
+    for (int i = 0; i < opt.servers; i++)
+        printf("%s%d", i ? ", " : "", result.sockets[i]);
+    printf("],\n");
     printf(" \"rss_before_kib\": %ld,\n \"rss_after_kib\": %ld,\n \"rss_peak_kib\": %ld,\n", result.rss_before,
            result.rss_after ? result.rss_after : rss_kib(opt.pids[0]), peak_kib(opt.pids[0]));
     print_slow();
@@ -227,10 +241,13 @@ static void print_result(void)
            " \"unexpected\": %llu,\n \"errors\": %llu,\n", lost, again, astray, invalid, unexpected, errors);
     printf(" \"first_problem\": ");
     print_escaped(tally.first_problem);
-    printf(",\n \"p50_us\": %.1f,\n \"p90_us\": %.1f,\n \"p99_us\": %.1f,\n \"max_us\": %.1f,\n", latency_us(0.5),
-           latency_us(0.9), latency_us(0.99), latency_max_us());
+    printf(",\n \"p50_us\": %.1f,\n \"p90_us\": %.1f,\n \"p99_us\": %.1f,\n \"max_us\": %.1f,\n",
+           latency_us(&everybody, 0.5), latency_us(&everybody, 0.9), latency_us(&everybody, 0.99),
+           latency_max_us(&everybody));
+    printf(" \"elsewhere_p50_us\": %.1f,\n \"elsewhere_p99_us\": %.1f,\n", latency_us(&elsewhere, 0.5),
+           latency_us(&elsewhere, 0.99));
     printf(" \"histogram_us\": ");
-    latency_print();
+    latency_print(&everybody);
     printf("\n}\n");
 }
 

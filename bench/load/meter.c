@@ -1,4 +1,5 @@
 /* CPU and memory of the measured process, the clock, and the latency histogram. */
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,12 +71,29 @@ long peak_kib(int pid)
     return proc_field(pid, "status", "VmHWM:");
 }
 
+int descriptors(int pid)
+{
+    char path[64];
+    int count = -2;              /* `.` and `..` */
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    DIR *folder = opendir(path);
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
 /* ── histogram: 32 buckets an octave, so a quantile is right within 3 % ────── */
 
 #define SUB 32
 #define BUCKETS (64 * SUB)
 
-static uint64_t counts[BUCKETS], total, largest;
+struct histogram {
+    uint64_t counts[BUCKETS], total, largest;
+};
+struct histogram everybody, elsewhere;
 
 static int bucket_of(uint64_t ns)
 {
@@ -96,42 +114,42 @@ static double bucket_middle(int bucket)
 
 void latency_reset(void)
 {
-    memset(counts, 0, sizeof counts);
-    total = largest = 0;
+    memset(&everybody, 0, sizeof everybody);
+    memset(&elsewhere, 0, sizeof elsewhere);
 }
 
-void latency_add(uint64_t ns)
+void latency_add(struct histogram *h, uint64_t ns)
 {
-    counts[bucket_of(ns)]++;
-    total++;
-    if (ns > largest)
-        largest = ns;
+    h->counts[bucket_of(ns)]++;
+    h->total++;
+    if (ns > h->largest)
+        h->largest = ns;
 }
 
-double latency_us(double quantile)
+double latency_us(const struct histogram *h, double quantile)
 {
-    uint64_t target = (uint64_t)(quantile * (double)total), seen = 0;
+    uint64_t target = (uint64_t)(quantile * (double)h->total), seen = 0;
     for (int i = 0; i < BUCKETS; i++) {
-        seen += counts[i];
+        seen += h->counts[i];
         if (seen > target)
             return bucket_middle(i) / 1000.0;
     }
-    return (double)largest / 1000.0;
+    return (double)h->largest / 1000.0;
 }
 
-double latency_max_us(void)
+double latency_max_us(const struct histogram *h)
 {
-    return (double)largest / 1000.0;
+    return (double)h->largest / 1000.0;
 }
 
 /* Half-octave steps: enough to draw the shape. Pairs of [upper bound in µs, count]. */
-void latency_print(void)
+void latency_print(const struct histogram *h)
 {
     uint64_t sum = 0;
     bool first = true;
     printf("[");
     for (int i = 0; i < BUCKETS; i++) {
-        sum += counts[i];
+        sum += h->counts[i];
         if (i % (SUB / 2) != SUB / 2 - 1 || sum == 0)
             continue;
         printf("%s[%.1f, %llu]", first ? "" : ", ", bucket_middle(i) / 1000.0,

@@ -106,9 +106,12 @@ static void fire(int lane)
 
 /* Called for every delivery. Lanes go on from the loop, not from in here: a send in the middle
  * of reading would put the sending time of one chat into the latency of another. */
-void traffic_delivered(struct stream *s, uint64_t sent_at, uint64_t now)
+void traffic_delivered(struct stream *s, int to, uint64_t sent_at, uint64_t now)
 {
-    latency_add(now > sent_at ? now - sent_at : 0);
+    uint64_t took = now > sent_at ? now - sent_at : 0;
+    latency_add(&everybody, took);
+    if (wire_server(to) != wire_server((int)s->sender))
+        latency_add(&elsewhere, took);
     last_progress = now;
     outstanding--;
     if (--s->waiting == 0 && !paced)

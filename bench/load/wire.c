@@ -53,6 +53,11 @@ static void watch(int index, uint32_t events, int operation)
         die("epoll_ctl: %s", strerror(errno));
 }
 
+int wire_server(int index)
+{
+    return (opt.spread ? index : (int)conns[index].group) % opt.servers;
+}
+
 void wire_open(int index)
 {
     struct conn *c = &conns[index];
@@ -67,7 +72,7 @@ void wire_open(int index)
         setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(index / PER_ADDRESS));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons((uint16_t)opt.ports[c->group % (uint32_t)opt.servers]);
+    to.sin_port = htons((uint16_t)opt.ports[wire_server(index)]);
     if (bind(c->fd, (struct sockaddr *)&from, sizeof from) != 0)
         die("bind: %s", strerror(errno));
     if (connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS)
@@ -275,7 +280,7 @@ void wire_event(int index, uint32_t events)
     int n = snprintf(head, sizeof head,
                      "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                     opt.ports[c->group % (uint32_t)opt.servers], KEY);
+                     opt.ports[wire_server(index)], KEY);
     c->phase = P_HANDSHAKE;
     watch(index, EPOLLIN, EPOLL_CTL_MOD);
     if (!write_all(index, (uint8_t *)head, (size_t)n))

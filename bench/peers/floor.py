@@ -21,7 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -92,16 +92,22 @@ class Floor:
             return False
         if not chunk:
             return False
+        for said in self.said(client, chunk):
+            self.command(client, said)
+        return True
+
+    def said(self, client: Client, chunk: bytes) -> Iterator[dict]:
+        """The events that are whole now; the opening handshake is answered here."""
         client.buffer += chunk
         if not client.upgraded:
             self.upgrade(client)
-            return True
+            return
         while True:
             payload, taken = unmasked(client.buffer)
             if payload is None:
-                return True
+                return
             client.buffer = client.buffer[taken:]
-            self.command(client, json.loads(payload))
+            yield json.loads(payload)
 
     def upgrade(self, client: Client) -> None:
         """Answer the opening handshake, or a look at /health."""
@@ -160,7 +166,9 @@ class Floor:
         self.fan_out(self.members[(data["chat_id"] - 1) % self.groups].values(), frame)
 
     def typing(self, user: int, data: dict) -> None:
-        """Tell every member but the sender."""
+        """Tell every member but the sender; for nobody nothing is made."""
+        if self.chat_size == 1:
+            return
         body = {
             "chat_id": data["chat_id"],
             "user_id": user,
