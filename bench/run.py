@@ -22,7 +22,7 @@ import tools
 from figures import Runs
 from lineup import PEERS, Peer, available
 from scenarios import Scenario
-from trial import CORES, TrialFailed, run_trial
+from trial import TrialFailed, run_trial
 
 SMOKE_FACTOR = 3.0
 """The guard fails when a delivery costs more than this many times the floor's. A healthy gateway
@@ -38,7 +38,9 @@ def main() -> int:
         return 0
     if options.smoke:
         return _smoke()
-    chosen = _chosen(options)
+    chosen = [s for s in scenarios.ALL if not options.only or _named(s, options.only)]
+    if options.quick:
+        chosen = [scenario.shortened() for scenario in chosen]
     peers, missing = available(options.peers or list(PEERS))
     for name, reason in missing.items():
         _say(f"without {name}: {reason}")
@@ -90,16 +92,6 @@ def _options() -> argparse.Namespace:
         if not any(_named(scenario, [name]) for scenario in scenarios.ALL):
             parser.error(f"no such scenario: {name}")
     return options
-
-
-def _chosen(options: argparse.Namespace) -> list[Scenario]:
-    """The scenarios that were asked for and that this machine has the cores for."""
-    named = [s for s in scenarios.ALL if not options.only or _named(s, options.only)]
-    for scenario in named:
-        if scenario.cores > len(CORES):
-            _say(f"without {scenario.name}: it needs {scenario.cores} cores, here are {len(CORES)}")
-    chosen = [scenario for scenario in named if scenario.cores <= len(CORES)]
-    return [scenario.shortened() for scenario in chosen] if options.quick else chosen
 
 
 def _named(scenario: Scenario, patterns: list[str]) -> bool:

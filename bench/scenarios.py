@@ -14,7 +14,6 @@ Unit = Literal["delivery", "message", "connection", "idle"]
 EVERYBODY = ("gogate", "floor", "go", "node", "websockets")
 FAN_OUT = ("gogate", "floor", "go")
 PAIR = ("gogate", "go")
-NODES = ("gogate", "redis", "nodes", "shared")
 
 GROWTH_CONNECTIONS = (10, 100, 1000, 10_000)
 GROWTH_CHATS = (1, 100, 1000, 5000)
@@ -58,8 +57,6 @@ class Scenario:
     settle: float = 1.2
     window: int = 64
     """Connections that are being opened at the same time."""
-    cores: int = 2
-    """Left out on a machine with fewer."""
 
     def shortened(self) -> Scenario:
         """The same at a fraction of the time, for ``--quick``."""
@@ -135,13 +132,6 @@ def _slow(count: int) -> Scenario:
         text_bytes=10_000,
         slow=count,
         seconds=5.0,
-    )
-
-
-def _processes(name: str, title: str, **load: float) -> Scenario:
-    """One gateway, the same with a Redis, and two of them: who is in a chat is on both."""
-    return Scenario(
-        name=name, title=title, peers=NODES, clients=1000, chat_size=500, chats=2, **load
     )
 
 
@@ -238,15 +228,24 @@ ALL = (
     ),
     _slow(0),
     _slow(20),
-    _processes(
-        "processes", "two chats of 500, 80 messages a second, by processes", rate=80, seconds=2.0
+    Scenario(
+        name="processes",
+        title="ten chats of 100, a message under way in each, by processes",
+        peers=("gogate", "redis", "shared"),
+        clients=1000,
+        chat_size=100,
+        chats=10,
+        lanes=10,
     ),
-    _processes(
-        "processes-busy",
-        "two chats of 500, 8 messages under way, by processes with a core each",
-        lanes=8,
+    Scenario(
+        name="nodes",
+        title="two chats of 500, 80 messages a second, half of the members on each node",
+        peers=("gogate", "redis", "nodes"),
+        clients=1000,
+        chat_size=500,
+        chats=2,
+        rate=80,
         seconds=2.0,
-        cores=4,
     ),
     *(_growth_connections(clients) for clients in GROWTH_CONNECTIONS),
     Scenario(
