@@ -18,7 +18,7 @@ from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.broker.opening import make_broker
 from gogate_trio.caller import Caller, Joined, Outcome
 from gogate_trio.calls import Calls
-from gogate_trio.cluster.base import NodeInfo
+from gogate_trio.cluster.base import HANDSHAKES, NodeInfo
 from gogate_trio.config import RateSettings, Settings
 from gogate_trio.control import Control
 from gogate_trio.hub import Hub
@@ -125,7 +125,13 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
             len(roster),
         )
 
-    company = None if link is None else _join(link, roster, card, throttle, metrics)
+    admission = Admission(find_caps(settings.admission))
+
+    def rate_of(name: str) -> Rate | None:
+        """Return the rate in force of what is counted over all nodes."""
+        return admission.handshakes if name == HANDSHAKES else throttle.rate(name)
+
+    company = None if link is None else _join(link, roster, card, rate_of, metrics)
     presence = Presence(
         settings.presence,
         roster,
@@ -153,7 +159,8 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
         # Several nodes have their window in Redis.
         succession = Succession(Estate(history, sessions, messages), broker, settings, metrics)
     publisher = Publisher(membership, broker, supervisor, metrics)
-    typists = Typists(membership, broker, supervisor, throttle)
+    shared = company.rates if company else None
+    typists = Typists(membership, broker, supervisor, throttle, shared)
     router = Router(
         backend,
         publisher,
@@ -163,13 +170,13 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
         metrics,
         tracer,
         messages,
-        shared=company.rates if company else None,
+        shared=shared,
     )
     house = House(
         settings,
         router.handle,
         directory,
-        Admission(find_caps(settings.admission)),
+        admission,
         throttle,
         Calls(supervisor, metrics),
         metrics,
@@ -178,6 +185,7 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
         greet=keeper.greet,
         forget=partial(_forget, keeper, presence),
         roster=roster,
+        shared=shared,
     )
     dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence, broker)
     readiness = Readiness(backend, supervisor, broker)
@@ -187,7 +195,11 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
 
 
 def _join(
-    link: Link, roster: Roster, card: Callable[[], NodeInfo], throttle: Throttle, metrics: Metrics
+    link: Link,
+    roster: Roster,
+    card: Callable[[], NodeInfo],
+    rate_of: Callable[[str], Rate | None],
+    metrics: Metrics,
 ) -> Company:
     # What only several nodes need is imported where it is needed.
     from gogate_trio.broker.mourning import mourn  # noqa: PLC0415
@@ -198,7 +210,7 @@ def _join(
         census=roster,
         card=card,
         admission=lambda: roster.settings,
-        rate_of=throttle.rate,
+        rate_of=rate_of,
         metrics=metrics,
         mourn=partial(mourn, link),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from typing import Protocol
 
 import attrs
 import trio
@@ -17,8 +16,9 @@ import trio
 from gogate_trio.backend.base import Backend, StoredMessage, User
 from gogate_trio.caller import Ask, Caller, Joined, Outcome
 from gogate_trio.calls import Job
+from gogate_trio.cluster.base import SharedPace
 from gogate_trio.errors import BackendError, BackendRejected
-from gogate_trio.ids import ChatId, UserId
+from gogate_trio.ids import ChatId
 from gogate_trio.keeper import Keeper
 from gogate_trio.limits import EARLY_COMMANDS
 from gogate_trio.metrics import Metrics
@@ -33,13 +33,6 @@ from gogate_trio.state.sessions import Claim
 from gogate_trio.state.throttle import Throttle
 from gogate_trio.tracing.spans import Tracer, run_within
 from gogate_trio.typing_events import Typists
-
-
-class SharedPace(Protocol):
-    """The rates of users over all nodes."""
-
-    async def wait(self, name: str, user_id: UserId) -> float:
-        """Take one from a user's bucket: 0 when there was one, else the seconds until there is."""
 
 
 @attrs.define(eq=False)
@@ -261,7 +254,7 @@ def _idempotency_key(ask: Ask, user: User) -> str:
 
 
 _SHARED = {SendMessage: "send_message", AddReaction: "add_reaction", MarkRead: "mark_read"}
-"""The commands whose pace is a user's, and that wait for the backend anyway. An ``auth`` is its
-connection's affair; typing waits for nothing, so its pace is kept by each node."""
+"""The commands whose pace is a user's, and that wait for the backend anyway. Typing asks by itself;
+an ``auth`` is its connection's affair, which is on one node."""
 
 _UNAUTHORIZED = 401

@@ -1,4 +1,7 @@
-"""Typing: told at once, or merged until it may be told. Never waits for the backend's slowness."""
+"""Typing: told at once, or merged until it may be told. Never waits for the backend's slowness.
+
+Where there are several nodes it waits for their word, a round trip, and no longer than a moment.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from gogate_trio.backend.base import Members, User
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker, Publication
 from gogate_trio.caller import Caller
+from gogate_trio.cluster.base import SharedPace
 from gogate_trio.errors import BackendError
 from gogate_trio.ids import ChatId
 from gogate_trio.limits import PENDING_TYPING
@@ -31,6 +35,8 @@ class Typists:
     supervisor: trio.Nursery
     """Where what cannot be told at once waits."""
     throttle: Throttle
+    shared: SharedPace | None = None
+    """The rates over all nodes; None where there is only this one."""
 
     def tell(self, caller: Caller, user: User, command: Typing) -> Refusal | None:
         """Tell the other members, now or soon; return why not.
@@ -45,7 +51,10 @@ class Typists:
         wait = self.throttle.wait("typing", user.user_id, now)
         members = self.membership.cached(command.chat_id)
         if members is not None and not wait:
-            return self._tell(user, command, members)
+            if self.shared is None:
+                return self._tell(user, command, members)
+            if user.user_id not in members.names:
+                return refusals.NOT_A_MEMBER
         if len(caller.typing) >= PENDING_TYPING:
             self._count_excess(caller, now)
             return refusals.BUSY
@@ -61,9 +70,7 @@ class Typists:
 
     async def _tell_later(self, caller: Caller, user: User, chat_id: ChatId, wait: float) -> None:
         try:
-            while wait:
-                await trio.sleep(wait)
-                wait = self.throttle.wait("typing", user.user_id, trio.current_time())
+            await self._wait_for_turn(user, wait)
             members = await self.membership.get(chat_id)
         except BackendError as error:
             caller.refuse(failed(refusals.TYPING_FAILED, error))
@@ -73,6 +80,22 @@ class Typists:
         refusal = self._tell(user, Typing(chat_id, is_typing), members)
         if refusal is not None:
             caller.refuse(refusal)
+
+    async def _wait_for_turn(self, user: User, wait: float) -> None:
+        """Wait until the user may be told of, here and over all nodes.
+
+        ``wait``: what this node's bucket said. The others' is asked only when this one has had
+        one, so Redis is asked at this rate at most.
+        """
+        while True:
+            while wait:
+                await trio.sleep(wait)
+                wait = self.throttle.wait("typing", user.user_id, trio.current_time())
+            if self.shared is None:
+                return
+            wait = await self.shared.wait("typing", user.user_id)
+            if not wait:
+                return
 
     def _tell(self, user: User, command: Typing, members: Members) -> Refusal | None:
         if user.user_id not in members.names:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from gogate_trio.errors import BackendRejected, BackendUnavailable
 from gogate_trio.limits import PENDING_TYPING
+from gogate_trio.state.ratelimit import Rate
 
 
 def typing(is_typing: bool, chat_id: int = 1) -> dict:  # noqa: FBT001 - the event's one value
@@ -182,3 +184,57 @@ async def test_typing_of_somebody_who_is_gone_is_no_trouble(node):
     assert al.heard() == [typing(True)]
     assert jo.heard() == []
     assert jo.typing == {}
+
+
+class Pace:
+    """The word of all nodes: each wait in its turn, and then none."""
+
+    def __init__(self, *waits: float) -> None:
+        self.waits = [*waits]
+        self.asked: list[tuple[str, int]] = []
+
+    async def wait(self, name: str, who: int) -> float:
+        """Say it, after a round trip."""
+        self.asked.append((name, who))
+        await trio.sleep(0.001)
+        return self.waits.pop(0) if self.waits else 0.0
+
+
+async def hears(client) -> list[dict]:
+    """Return what a client is told next."""
+    with trio.fail_after(10):
+        while not (heard := client.heard()):  # noqa: ASYNC110 - Redis would tell us as late
+            await trio.sleep(0.005)
+    return heard
+
+
+async def test_typing_waits_for_the_word_of_all_nodes(node, known):
+    """One round trip; over the rate of all nodes the latest state is told when there is room."""
+    jo, _, al, _ = known
+    node.router.typists.shared = pace = Pace(0.0, 0.3)
+    jo.say("typing", chat_id=1, is_typing=True)
+    assert await hears(al) == [typing(True)]
+    for is_typing in (True, False):
+        jo.say("typing", chat_id=1, is_typing=is_typing)
+    began = trio.current_time()
+
+    assert await hears(al) == [typing(False)]
+    assert trio.current_time() - began > 0.25
+    assert pace.asked == [("typing", 1)] * 3
+
+
+async def test_what_this_node_refuses_is_never_asked_of_the_others(node, known):
+    """Nor is what a stranger types. So Redis is asked at RATE_TYPING at most."""
+    jo, _, al, stranger = known
+    await node.membership.get(2)
+    node.router.throttle.adjust({"typing": Rate(1.0, 1)})
+    node.router.typists.shared = pace = Pace()
+    for _ in range(5):
+        jo.say("typing", chat_id=1, is_typing=True)
+        await trio.sleep(0.01)
+    stranger.say("typing", chat_id=2, is_typing=True)
+    assert await hears(al) == [typing(True)]
+    await node.settle()
+
+    assert pace.asked == [("typing", 1)]
+    assert "NOT_A_MEMBER" in stranger.names()

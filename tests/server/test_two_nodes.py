@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+import trio
 
-from fakes.clients import open_client, open_raw
+from fakes.clients import UPGRADE, open_client, open_raw
 from fakes.node import within
 from fakes.registry import until
 from fakes.secrets import KEY
@@ -129,3 +130,36 @@ async def test_who_is_online_anywhere_is_told_everywhere(fake, valkey):
             await b.stopped.wait()
             names = [each["name"] for each in (await api(a, "/nodes"))["nodes"]]
             assert names == ["a"]
+
+
+async def test_typing_has_one_rate_over_all_nodes(fake, valkey):
+    """RATE_TYPING: the others see so many on both nodes together, and the rest merged."""
+    rates = RateSettings(messages=None, typing=Rate(0.01, 3), reactions=None, reads=None, auth=None)
+    async with (
+        two_nodes(fake, valkey, rates=rates) as (a, b),
+        open_client(a.port, "token-1") as here,
+        open_client(b.port, "token-1") as there,
+        open_client(b.port, "token-2") as friend,
+    ):
+        with within():
+            for client in (here, there, here):
+                await client.say("typing", chat_id=2, is_typing=True)
+                await friend.event("user_typing")
+        for client in (here, there):
+            await client.say("typing", chat_id=2, is_typing=False)
+        with trio.move_on_after(0.3):
+            raise AssertionError(await friend.next_event())
+
+
+async def test_an_address_connects_so_often_over_all_nodes(fake, valkey):
+    """RATE_HANDSHAKES: whoever guesses tokens gains nothing by going from node to node."""
+    caps = AdmissionSettings(per_address=100, handshakes=Rate(0.01, 2))
+    async with (
+        two_nodes(fake, valkey, admission=caps) as (a, b),
+        open_client(a.port),
+        open_client(b.port),
+    ):
+        async with open_raw(b.port) as refused:
+            await refused.send(UPGRADE + b"\r\n")
+            assert (await refused.rest()).startswith(b"HTTP/1.1 503 ")
+        assert b.metrics.turned_away["pace"] == 1

@@ -25,6 +25,20 @@ class Others(Protocol):
         """
 
 
+class SharedPace(Protocol):
+    """The rates of users and addresses over all nodes."""
+
+    async def wait(self, name: str, who: UserId | str) -> float:
+        """Take one from a bucket: 0 when there was one, else the seconds until there is.
+
+        0 also when the other nodes do not say within a moment. Raises nothing.
+        """
+
+
+HANDSHAKES: Final = "handshakes"
+"""The rate that is an address's; all others are called by their commands."""
+
+
 class Census(Protocol):
     """Who is on this node."""
 

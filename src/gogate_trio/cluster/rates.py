@@ -1,7 +1,8 @@
-"""The rates of a user over all nodes: the buckets are in Redis, asked for many at once.
+"""The rates of a user or an address over all nodes.
 
-What is asked while a round trip is under way goes with the next one. Nobody waits longer than
-a moment: while Redis does not answer, the buckets of this node alone count.
+The buckets are in Redis, asked for many at once. What is asked while a round trip is under way
+goes with the next one. Nobody waits longer than a moment: while Redis does not answer, the
+buckets of this node alone count.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class _Asking:
 
 
 class SharedRates:
-    """The buckets of all users. ``run`` must be running for anybody to be told."""
+    """The buckets of all users and addresses. ``run`` must be running for anybody to be told."""
 
     def __init__(
         self,
@@ -52,9 +53,10 @@ class SharedRates:
         patience: float = limits.CLUSTER_WAIT_SECONDS,
         pause: float = limits.NODE_BEAT_SECONDS,
     ) -> None:
-        """``rate_of`` returns the rate in force of a command. ``patience``, ``pause``: seconds.
+        """``rate_of`` returns the rate in force of a command, or of handshakes.
 
-        After Redis did not answer, nobody is asked to wait for it during a pause.
+        ``patience``, ``pause``: seconds. After Redis did not answer, nobody is asked to wait for
+        it during a pause.
         """
         self._link = link
         self._rate_of = rate_of
@@ -65,12 +67,12 @@ class SharedRates:
         self._work = trio.Event()
         self._away_until = -1.0
 
-    async def wait(self, name: str, user_id: UserId) -> float:
-        """Take one from a user's bucket: 0 when there was one, else the seconds until there is."""
+    async def wait(self, name: str, who: UserId | str) -> float:
+        """Take one from a bucket: 0 when there was one, else the seconds until there is."""
         rate = self._rate_of(name)
         if rate is None:
             return 0.0
-        asking = _Asking(self._link.key(f"rate:{name}:{user_id}"), rate)
+        asking = _Asking(self._link.key(f"rate:{name}:{who}"), rate)
         is_away = trio.current_time() < self._away_until
         if not is_away and len(self._asking) < limits.CLUSTER_WAITING:
             self._asking.append(asking)

@@ -11,6 +11,7 @@ import trio
 
 from gogate_trio.backend.base import User
 from gogate_trio.calls import Calls
+from gogate_trio.cluster.base import SharedPace
 from gogate_trio.config import Settings
 from gogate_trio.ids import ConnectionId
 from gogate_trio.limits import RECENT_ENDS
@@ -64,6 +65,8 @@ class House:
     """What to do with a new connection and the head of its upgrade. Must not block."""
     forget: Callable[[Connection], None] = lambda _connection: None
     """What to do with one that is gone."""
+    shared: SharedPace | None = None
+    """The rates over all nodes; None where there is only this one."""
     roster: Roster = attrs.Factory(lambda house: Roster(house.settings.admission), takes_self=True)
 
     ends: deque[End] = attrs.field(factory=lambda: deque(maxlen=RECENT_ENDS))

@@ -13,6 +13,7 @@ from typing import Final
 
 import trio
 
+from gogate_trio.cluster.base import HANDSHAKES
 from gogate_trio.config import OriginSettings, Settings
 from gogate_trio.ids import ConnectionId
 from gogate_trio.limits import (
@@ -134,7 +135,7 @@ class Server:
             await self._answer_page(stream, read)
             return None
         head, behind = read
-        fault = self._fault_of(head, wire.peer, ticket)
+        fault = self._fault_of(head, wire.peer, ticket) or await self._fault_of_all(ticket)
         if fault is not None:
             await self._answer(stream, fault, with_body=head.method != b"HEAD")
             return None
@@ -175,6 +176,19 @@ class Server:
         if full is None:
             return None
         self._note_full(full, address)
+        return UNAVAILABLE
+
+    async def _fault_of_all(self, ticket: Ticket) -> Status | None:
+        """Why a client may not come in as all nodes see it, if anything: its address is too fast.
+
+        One round trip, and a moment at most.
+        """
+        shared = self._house.shared
+        if shared is None or ticket.address is None:
+            return None
+        if not await shared.wait(HANDSHAKES, ticket.address):
+            return None
+        self._note_full(Full.PACE, ticket.address)
         return UNAVAILABLE
 
     def _note_full(self, full: Full, address: str) -> None:

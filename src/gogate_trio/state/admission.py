@@ -63,6 +63,11 @@ class Admission:
         self._pace.adjust(caps.handshakes)
 
     @property
+    def handshakes(self) -> Rate | None:
+        """How often one address may connect; None: as often as it likes."""
+        return self._caps.handshakes
+
+    @property
     def most(self) -> int:
         """Sockets that may be in."""
         return self._caps.total
