@@ -51,7 +51,8 @@ async def test_a_crowd_at_the_door_holds_up_nobody_inside():
         await listener.aclose()
 
     steps = [after - before for before, after in zip(turns, [*turns[1:], 100], strict=True)]
-    assert 1 < max(steps) <= 32
+    # Last in one round of the scheduler and first in the next: twice between our turns.
+    assert 1 < max(steps) <= 2 * 32
 
 
 async def test_a_client_that_was_cut_off_before_the_first_look_is_not_read():
