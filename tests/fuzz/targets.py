@@ -30,6 +30,7 @@ from gogate_trio.protocol.commands import AddReaction, Auth, MarkRead, SendMessa
 from gogate_trio.protocol.cookies import auth_of
 from gogate_trio.protocol.events import Error
 from gogate_trio.protocol.forwarded import client_address
+from gogate_trio.protocol.frames import echo_of
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, Status, acceptance, fault_of_upgrade
 from gogate_trio.protocol.jwt import expiry
@@ -161,6 +162,7 @@ def hand_over(behind: FrameProtocol, item: Handover, parts: bytearray) -> list[b
     for piece in behind.received_frames():
         if piece.opcode is Opcode.CLOSE:
             assert item.closes
+            assert echo_of(item.data) == behind.close(*piece.payload)
         if piece.opcode.iscontrol():
             continue
         parts += piece.payload.encode() if isinstance(piece.payload, str) else piece.payload

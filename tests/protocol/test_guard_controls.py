@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 
-from fakes.frames import frame
+from fakes.frames import KEY, frame
 from gogate_trio.protocol import close
-from gogate_trio.protocol.frames import CLOSE, CONTINUATION, PING, PONG, TEXT
+from gogate_trio.protocol.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, echo_of
 from gogate_trio.protocol.guard import FrameGuard, Handover
 
 LIMIT = 1000
@@ -65,14 +67,44 @@ def test_codes_that_nobody_may_send_end_with_1002(code):
     assert FrameGuard(LIMIT).feed(of_code(code)) == [close.PROTOCOL_ERROR]
 
 
-def test_every_code_that_passes_is_one_that_wsproto_takes():
+def answer_of_wsproto(data: bytes) -> bytes:
+    """What trio-websocket would answer to a close frame."""
+    reference = Connection(ConnectionType.SERVER)
+    reference.receive_data(data)
+    (event,) = reference.events()
+    return reference.send(event.response())
+
+
+def test_every_code_that_passes_is_echoed_as_wsproto_would():
     """A code that wsproto refuses would end in trio-websocket, and without an answer."""
     for code in filter(close.is_legal, range(1 << 16)):
-        reference = Connection(ConnectionType.SERVER)
-        reference.receive_data(of_code(code))
-        (event,) = reference.events()
+        assert echo_of(of_code(code)) == answer_of_wsproto(of_code(code))
 
-        assert event.code == code
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from(LEGAL),
+    st.text(max_size=123) | st.binary(max_size=123),
+    st.binary(min_size=4, max_size=4),
+)
+@example(1000, "", KEY)
+@example(4999, "\ufeffx\x00\U0010ffff", b"\x00" * 4)
+@example(1000, "ü" * 61 + "x", KEY)
+def test_whatever_passes_is_echoed_as_wsproto_would(code, reason, key):
+    """To the byte, whatever the reason and the mask; half a character is 1007."""
+    said = (reason if isinstance(reason, bytes) else reason.encode())[:123]
+    data = frame(CLOSE, code.to_bytes(2) + said, key=key)
+    if passes(data):
+        assert echo_of(data) == answer_of_wsproto(data)
+    else:
+        assert FrameGuard(LIMIT).feed(data) == [close.BAD_UTF8]
+        with pytest.raises(UnicodeDecodeError):
+            said.decode()
+
+
+def test_a_close_frame_that_says_nothing_is_answered_with_nothing():
+    """Without a code there is none to give back."""
+    assert echo_of(frame(CLOSE)) == answer_of_wsproto(frame(CLOSE)) == b"\x88\x00"
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8" + "grüße".encode(), b"\x03\xe8" + b"r" * 123])

@@ -17,6 +17,7 @@ from fakes.clients import (
     open_client,
     saying,
 )
+from fakes.leaks import settles
 from fakes.node import open_node, undisturbed_chat, within
 
 FAULTS = {
@@ -91,14 +92,20 @@ async def test_who_sends_too_much_reads_why_and_meets_no_reset(fake, megabytes):
         (b"\x0f\xa0", b"\x0f\xa0"),
     ],
 )
-async def test_a_close_frame_is_echoed(fake, payload, answer):
+@pytest.mark.parametrize("before", [[], [b"first a ping"]], ids=["by us", "by trio-websocket"])
+async def test_a_close_frame_is_echoed(fake, payload, answer, before):
     """The closing handshake as the RFC wants it: the peer's own code, and the end at once."""
     async with open_node(fake) as node, open_client(node.port) as client:
         with within(5):
+            await client.send(b"".join(frame(PING, each) for each in before))
             await client.send(frame(CLOSE, payload))
 
+            for each in before:
+                assert await client.next_frame() == Frame(PONG, each)
             assert await client.next_frame() == Frame(CLOSE, answer)
             assert await client.rest() == b""
+        assert await settles(lambda: node.metrics.closed["client left"] == 1)
+        assert node.metrics.bugs == 0
 
 
 async def test_replies_go_out_before_the_close_frame(fake):

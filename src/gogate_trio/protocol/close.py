@@ -45,7 +45,7 @@ SILENT: Final = 0
 """No close frame: there is nobody to tell, or half a frame stands in the way."""
 
 CLIENT_LEFT: Final = Hangup(SILENT, "client left")
-"""The peer's close frame came, and trio-websocket has answered it."""
+"""The peer's close frame came, and was answered with the same."""
 LOST: Final = Hangup(SILENT, "connection lost")
 """The peer is gone without a word: end of stream or reset."""
 CUT_OFF: Final = Hangup(SILENT, "cut off")

@@ -41,6 +41,16 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return bytes((FIN | CLOSE, len(payload))) + payload
 
 
+def echo_of(close: bytes) -> bytes:
+    """Return the answer to a client's whole, faultless close frame: the same, unmasked.
+
+    It is what wsproto answers; a test asks it.
+    """
+    start = 2 + MASK_BYTES
+    payload = unmask(close[start:], close[2:start])
+    return bytes((FIN | CLOSE, len(payload))) + payload
+
+
 def unmask(payload: bytes, key: bytes) -> bytes:
     """Undo (or do) a client's masking. One big XOR: 1 µs for 300 bytes."""
     size = len(payload)

@@ -27,7 +27,7 @@ from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Event, Reconnect, error_of
-from gogate_trio.protocol.frames import text_frame
+from gogate_trio.protocol.frames import echo_of, text_frame
 from gogate_trio.protocol.guard import FrameGuard, Handover
 from gogate_trio.protocol.handshake import Head, acceptance
 from gogate_trio.protocol.refusals import Refusal
@@ -248,7 +248,14 @@ class Connection:
         return False
 
     async def _hand_over(self, library: Library, item: Handover) -> None:
-        """Let trio-websocket have a piece; wait for what must come out before going on."""
+        """Let trio-websocket have a piece; wait for what must come out before going on.
+
+        It is not begun for a farewell; begun, it may still have a ping to answer before.
+        """
+        if item.closes and not library.is_begun:
+            self.outbox.finish((echo_of(item.data),))
+            self.hang_up(close.CLIENT_LEFT)
+            return
         await library.read(item.data)
         if item.ends_message:
             self._receive(await library.message())

@@ -1,9 +1,9 @@
 """trio-websocket's part in one connection, from the first thing that needs it.
 
-Most clients never send anything that does before they close: their text messages the guard
-reads. Begun with the connection, the library costs each of them a task, two parsers of HTTP
-and two channels: a third of a connect and 12 of 23 KiB. Begun late, it is shown a handshake of
-ours, and what it answers to that is not sent: the client has had its answer.
+Most clients never send anything that does: their text messages the guard reads, and their close
+frame is answered without it. Begun with the connection, the library costs each of them a task, two
+parsers of HTTP and two channels: a third of a connect and 12 of 23 KiB. Begun late, it is shown a
+handshake of ours, and what it answers to that is not sent: the client has had its answer.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ class Library:
         self._outbox = outbox
         self._max_message = max_message
         self._running: tuple[WebSocketConnection, Transport] | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it reads for this client: all that is not the guard's own then goes to it."""
+        return self._running is not None
 
     async def read(self, data: bytes) -> None:
         """Let it read a piece of what has come.
