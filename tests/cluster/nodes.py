@@ -90,6 +90,17 @@ class Nodes:
         self.town.chronicle.note("world", "life", node=name, number=node.life)
         return node
 
+    async def start_all(self, names: str) -> None:
+        """Start several: together, where each has a port of its own."""
+        if self.shares_port:
+            for name in names:
+                await self.start(name)
+            return
+        async with trio.open_nursery() as starting:
+            for name in names:
+                starting.start_soon(self.start, name)
+        self.running = {name: self.running[name] for name in names}
+
     async def kill(self, name: str) -> None:
         """Kill one as ``kill -9`` does; return when it is gone."""
         await self._end(name, signal.SIGKILL)

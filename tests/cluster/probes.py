@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CHAT = 99
 FIRST = 4001
 """the user of the first probe"""
+LAST = 4008
+"""a member whom no probe plays"""
 PATIENCE = 60.0
 
 
@@ -87,9 +89,9 @@ class Probes:
         return [text for probe in self.probes for text in probe.again]
 
 
-def seat_probes(fake: FakeBackend, most: int = 8) -> None:
+def seat_probes(fake: FakeBackend) -> None:
     """Let the backend know the chat of the probes."""
-    fake.chats[CHAT] = list(range(FIRST, FIRST + most))
+    fake.chats[CHAT] = list(range(FIRST, LAST + 1))
     for user_id in fake.chats[CHAT]:
         fake.users[user_id] = FakeUser(user_id, "Probe", f"{user_id}", f"+7{user_id}")
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 import trio
 
 from cluster.people import Citizen
+from cluster.probes import LAST
+from fakes.clients import open_client
+from fakes.resuming import come, come_back
 
+TWO_AND_THREE = pytest.mark.parametrize("nodes", ["ab", "abc"])
 SLOW = 12
 """people of one chat who stop reading"""
 LEFT = "end"
@@ -15,12 +20,16 @@ LEFT = "end"
 CUT_OFF = ("gogate_closes_total", "slow consumer")
 
 
-async def test_a_node_that_is_killed_costs_one_load(world, valkey):
+@TWO_AND_THREE
+async def test_a_node_that_is_killed_costs_one_load(world, valkey, nodes):
     """Its clients go on at the others from where they were; then it is missed, once."""
-    async with world(nodes="abc", valkey=valkey) as town:
+    async with world(nodes=nodes, valkey=valkey) as town:
         await town.stored(100)
         killed = town.nodes.running["a"]
+        # What was stored and not told yet, those who know no positions miss.
+        town.note("lossy")
         await town.nodes.kill("a")
+        town.note("whole")
         await town.stored(150)
         await town.nodes.start("a")
         await town.logged("node_lost")
@@ -36,20 +45,34 @@ async def test_a_node_that_is_killed_costs_one_load(world, valkey):
 async def test_a_node_that_joins_takes_clients_that_resume(world, valkey):
     """It reads the window first: who was elsewhere goes on there from where it was."""
     async with world(nodes="ab", valkey=valkey) as town:
+        token = town.fake.token(LAST)
+        async with open_client(town.nodes.running["a"].port) as client:
+            place = await come(client, token)
+        async with town.open_probes() as probes:
+            texts = [await probes.say(node) for node in town.nodes.running]
+            for text in texts:
+                await probes.told(text)
         await town.stored(100)
         newcomer = await town.nodes.start("c")
-        await town.nodes.kill("b")
+        async with open_client(newcomer.port) as client:
+            welcome = await come_back(client, token, place)
+            missed = [(await client.event("new_message"))["text"] for _ in texts]
+        await town.nodes.stop("b")
         await town.stored(150)
         async with town.open_probes() as probes:
             took = await probes.told_from_each()
 
+    assert welcome["recovered"]
+    assert sorted(missed) == sorted(texts)
     assert len(town.notes("welcomed", node=newcomer, recovered=True)) > 20
+    assert not town.notes("resync")
     assert took < 5
 
 
-async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey):
-    """4410 on both nodes, and what they missed when they are back; their chats did not wait."""
-    async with world(valkey=valkey, WRITE_WAIT="2s") as town:
+@TWO_AND_THREE
+async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey, nodes):
+    """4410 on every node, and what they missed when they are back; their chats did not wait."""
+    async with world(nodes=nodes, valkey=valkey, WRITE_WAIT="2s") as town:
         mine = [person for person in town.people if {*person.chats} & {*town.herald.chats}]
         slow = [person for person in mine if isinstance(person, Citizen)][:SLOW]
         await town.stored(50)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 
+from cluster.people import Citizen
+from fakes.town import until
 from fixtures.valkey import open_valkey
 
 BACK = 5.0
@@ -19,6 +22,7 @@ AT_ONCE = 1.0
 DEADLINE = 1.0
 """seconds: REDIS_TIMEOUT's default"""
 PAUSE = 10.0
+TWO_AND_THREE = pytest.mark.parametrize("nodes", ["ab", "abc"])
 MISSED = 40.0
 """seconds until a node is missed; ten of them are waited for it"""
 
@@ -42,9 +46,20 @@ async def talk_at_home(town, probes):
             assert await probes.told(text, node) < patience
 
 
-async def test_a_pause_of_ten_seconds(world, valkey):
+def who_resume(town):
+    """Return the names of those who do."""
+    return {person.name for person in town.people if isinstance(person, Citizen)}
+
+
+def told_to_load(town, since):
+    """Return the names of those who were told to load from then on."""
+    return {note.who for note in town.notes("resync") if note.at >= since}
+
+
+@TWO_AND_THREE
+async def test_a_pause_of_ten_seconds(world, valkey, nodes):
     """SIGSTOP: nobody waits for Redis, and what was said meanwhile comes to all in the end."""
-    async with world(nodes="abc", valkey=valkey) as town, town.open_probes() as probes:
+    async with world(nodes=nodes, valkey=valkey) as town, town.open_probes() as probes:
         await town.stored(100)
         async with apart(town, probes):
             valkey.pause()
@@ -96,6 +111,9 @@ async def test_a_node_that_is_killed_while_redis_is_away_is_missed(world, valkey
             town.note("together")
             with trio.fail_after(MISSED):
                 await town.logged("node_lost")
+            # It is told at once; what the outage itself had them load was seconds ago.
+            since = town.chronicle.now() - 1.0
+            await until(lambda: who_resume(town) <= told_to_load(town, since))
             town.note("whole")
             await town.stored(50)
 
@@ -103,9 +121,10 @@ async def test_a_node_that_is_killed_while_redis_is_away_is_missed(world, valkey
     assert logs.count("node_lost") == 1
 
 
-async def test_a_restart_that_loses_nothing(world, lasting_valkey):
+@TWO_AND_THREE
+async def test_a_restart_that_loses_nothing(world, lasting_valkey, nodes):
     """Killed and back at once, with everything: nobody is told to load."""
-    async with world(valkey=lasting_valkey) as town, town.open_probes() as probes:
+    async with world(nodes=nodes, valkey=lasting_valkey) as town, town.open_probes() as probes:
         await town.stored(100)
         for _ in range(3):
             async with apart(town, probes):
@@ -116,9 +135,10 @@ async def test_a_restart_that_loses_nothing(world, lasting_valkey):
     assert not town.notes("resync")
 
 
-async def test_a_restart_that_loses_everything(world, valkey):
+@TWO_AND_THREE
+async def test_a_restart_that_loses_everything(world, valkey, nodes):
     """Killed, away for a while, and back empty: a new epoch, and everybody is told to load once."""
-    async with world(nodes="abc", valkey=valkey) as town, town.open_probes() as probes:
+    async with world(nodes=nodes, valkey=valkey) as town, town.open_probes() as probes:
         await town.stored(100)
         async with apart(town, probes):
             town.note("lossy")
@@ -133,9 +153,10 @@ async def test_a_restart_that_loses_everything(world, valkey):
     assert town.notes("resync")
 
 
-async def test_a_flush(world, valkey):
+@TWO_AND_THREE
+async def test_a_flush(world, valkey, nodes):
     """FLUSHALL, again and again, under load."""
-    async with world(valkey=valkey) as town, town.open_probes() as probes:
+    async with world(nodes=nodes, valkey=valkey) as town, town.open_probes() as probes:
         await town.stored(100)
         for _ in range(3):
             async with apart(town, probes):

@@ -15,7 +15,7 @@ LEASE, GRACE = limits.NODE_LEASE_SECONDS, limits.PRESENCE_GRACE_SECONDS
 EARLIEST = LEASE - limits.NODE_BEAT_SECONDS + GRACE - 0.1
 NOTICED = limits.PRESENCE_LOOK_SECONDS + limits.PRESENCE_TICK_SECONDS
 """seconds until what has changed is noticed and told, though the word of it was lost"""
-BUSY = 10.0
+BUSY = 8.0
 """seconds that a busy machine may add"""
 SOON = 5.0
 """seconds in which everybody knows of a change, whose word was not lost"""

@@ -166,8 +166,7 @@ async def open_world(
         houses = Nodes(fake, town, folder, lives, {**given, **environment}, keep, shares_port)
         houses.programs.update(programs or {})
         world = World(fake, town, houses, people, herald)
-        for name in nodes:
-            await houses.start(name)
+        await houses.start_all(nodes)
         if valkey:
             world.note("together")
         async with trio.open_nursery() as streets:
@@ -198,8 +197,7 @@ async def open_nodes(
     given = {"REDIS_URL": valkey.url} if valkey else {}
     async with trio.open_nursery() as lives:
         houses = Nodes(fake, town, folder, lives, {**given, **environment})
-        for name in nodes:
-            await houses.start(name)
+        await houses.start_all(nodes)
         yield houses
         lives.cancel_scope.cancel()
     assert not houses.bugs()
