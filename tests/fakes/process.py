@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from fakes.backend import FakeBackend
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """seconds for a process to start or to end; on a busy machine Python alone takes one."""
 
 
