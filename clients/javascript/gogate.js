@@ -33,6 +33,7 @@ export class GoGate extends EventTarget {
   #patience;
   #WebSocket;
   #presence;
+  #page = null; // ends the listening to the page
 
   #socket = null;
   #run = 0; // what belongs to an earlier connection counts no more
@@ -56,22 +57,19 @@ export class GoGate extends EventTarget {
     this.#patience = patience;
     this.#presence = presence;
     this.#WebSocket = WebSocket ?? globalThis.WebSocket;
-    if (typeof window === "undefined") return;
-    window.addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#hurry();
-    });
   }
 
   /** Connect, and stay connected until `close` or a refusal. */
   connect() {
     this.#failures = 0;
     this.#renewals = 0;
+    this.#watch();
     this.#open();
   }
 
   /** Leave for good; commands that wait are given up. */
   close() {
+    this.#page?.abort();
     this.#stop();
     this.#become("closed");
     for (const command of this.#waiting.values()) this.#give(command, "CLOSED", "The client was closed");
@@ -158,6 +156,16 @@ export class GoGate extends EventTarget {
     }
   }
 
+  /** Hear from the page, where there is one, that it may be worth trying at once. */
+  #watch() {
+    this.#page?.abort();
+    if (typeof window === "undefined") return;
+    const { signal } = (this.#page = new AbortController());
+    window.addEventListener("online", () => this.#hurry(), { signal });
+    const look = () => document.visibilityState === "visible" && this.#hurry();
+    document.addEventListener("visibilitychange", look, { signal });
+  }
+
   /** Drop whatever is under way. */
   #stop() {
     clearTimeout(this.#timer);
@@ -195,7 +203,7 @@ export class GoGate extends EventTarget {
         break;
     }
     this.#dispatch("event", { name: event, data });
-    // After the listeners: what breaks one of them is told again.
+    // After the listeners: had they never heard of it, it would be told again.
     if (position !== undefined && run === this.#run) this.#position = position;
   }
 

@@ -181,6 +181,29 @@ async def test_a_refused_token_is_renewed_once_and_then_given_up(request, fake, 
     assert refused["tokens"] == 2
 
 
+async def test_a_client_that_is_closed_has_left_its_page():
+    """It listens to the page once while it is connected, and not at all before and after."""
+    program = """
+        const { getEventListeners } = await import("node:events");
+        globalThis.window = new EventTarget();
+        globalThis.document = new EventTarget();
+        const count = () =>
+          getEventListeners(window, "online").length +
+          getEventListeners(document, "visibilitychange").length;
+        class WebSocket extends EventTarget { close() {} }
+        const { GoGate } = await import(process.argv[1]);
+        const gate = new GoGate({ url: "ws://127.0.0.1:1/ws", WebSocket, token: async () => "" });
+        const counts = [count()];
+        for (const step of ["connect", "connect", "close"]) counts.push((gate[step](), count()));
+        console.log(JSON.stringify(counts));
+    """
+    node = [shutil.which("node"), "--input-type=module", "-e", program]
+    with trio.fail_after(PATIENCE):
+        ran = await trio.run_process([*node, str(CLIENT / "gogate.js")], capture_stdout=True)
+
+    assert json.loads(ran.stdout) == [0, 2, 2, 0]
+
+
 async def test_a_refused_command_is_rejected_with_its_code(request, fake, tmp_path):
     """And one in front of it that succeeds is resolved."""
     cache = request.config.cache
