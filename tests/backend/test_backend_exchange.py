@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import trio
 
 from fakes.backend import open_fake_backend
 from fakes.hostile import http, open_hostile_backend, says
+from fakes.node import PATIENCE
 from fakes.settings import backend_settings
 from gogate_trio.backend.dialects import DIALECTS
 from gogate_trio.backend.exchange import Exchange
@@ -157,7 +159,14 @@ async def test_calls_ended_by_the_deadline_leak_no_slot():
                     callers.start_soon(disappointed)
         gate.set()
 
-        assert [len((await backend.members(ChatId(1))).names) for _ in range(5)] == [3] * 5
+        async def answered() -> int:
+            # On a busy machine an answer may miss a deadline as short as this one.
+            while True:
+                with suppress(BackendUnavailable):
+                    return len((await backend.members(ChatId(1))).names)
+
+        with trio.fail_after(PATIENCE):
+            assert [await answered() for _ in range(5)] == [3] * 5
 
 
 async def test_abandoning_ends_every_call_at_once():
