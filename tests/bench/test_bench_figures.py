@@ -162,7 +162,7 @@ def test_what_is_wrong_is_said_in_words_and_the_picture_has_the_figures():
     run.traffic.unsent = 4
     text = "\n".join(report.as_text(run))
     screen = StringIO()
-    Console(file=screen, width=80).print(picture(run))
+    Console(file=screen, width=80, color_system="standard", force_terminal=True).print(picture(run))
 
     for said in (
         "wrong: 2 times error SEND_FAILED",
@@ -174,3 +174,8 @@ def test_what_is_wrong_is_said_in_words_and_the_picture_has_the_figures():
         assert said in text
     assert "nothing lost" not in text
     assert "0 of 3" in screen.getvalue()
+    bar, connected = screen.getvalue().splitlines()[1:3]
+    assert "━" in bar
+    assert "connected" not in bar, "what follows the bar does not stand beside it"
+    assert "0 of 3" in connected
+    assert " 0.0 ms" not in screen.getvalue(), "what nobody measured is no figure"

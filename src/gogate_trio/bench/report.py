@@ -91,6 +91,8 @@ def _times(times: Histogram) -> dict[str, float]:
 def _bars(times: Histogram) -> Iterator[str]:
     bars = list(times.bars())
     most = max((count for _, count in bars), default=1)
+    if bars:
+        yield "message to member, deliveries by how long they took:"
     for bound, count in bars:
         full, part = divmod(round(count / most * BAR * 8), 8)
         bar = "█" * full + EIGHTHS[part].strip()

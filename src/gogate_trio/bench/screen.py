@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 import trio
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from gogate_trio.bench.histogram import Histogram
     from gogate_trio.bench.measure import Run
 
 PERIOD: Final = 0.25
@@ -44,11 +46,17 @@ def picture(run: Run) -> Group:
         ("connected", f"{len(crowd.inside):,} of {run.plan.connections:,}"),
         ("messages", f"{run.ledger.sent:,}"),
         ("deliveries", f"{run.ledger.deliveries:,}"),
-        ("p50", f"{crowd.deliveries.quantile(0.5) * 1000:.1f} ms"),
-        ("p99", f"{crowd.deliveries.quantile(0.99) * 1000:.1f} ms"),
+        ("p50", _quantile(crowd.deliveries, 0.5)),
+        ("p99", _quantile(crowd.deliveries, 0.99)),
         ("errors", f"{crowd.errors.total() + crowd.turned_away.total():,}"),
         ("hung up on", f"{crowd.closes.total():,}"),
     ):
         figures.add_row(Text(name, style="dim"), value)
-    bar = ProgressBar(total=max(total, 1), completed=done, width=BAR)
-    return Group(Text(run.phase, style="bold"), bar, figures)
+    bar = ProgressBar(total=max(total, 1), completed=done, width=BAR, finished_style="green")
+    # A bar by itself ends no line: what follows would stand beside it.
+    return Group(Text(run.phase, style="bold"), Padding(bar), figures)
+
+
+def _quantile(times: Histogram, share: float) -> str:
+    """In milliseconds, once there is something to tell."""
+    return f"{times.quantile(share) * 1000:.1f} ms" if times.total else "-"
