@@ -112,7 +112,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What a unit of work costs, beside peers: 25 minutes; writes bench/RESULTS.md."""
+    """What a unit of work costs, beside peers: 27 minutes; writes bench/RESULTS.md."""
     install(session)
     python(session, "bench/run.py", *session.posargs)
 

@@ -92,7 +92,7 @@ def _send_path(delay_ms: int) -> Scenario:
         lanes=500,
         rate=500,
         delay_ms=delay_ms,
-        seconds=2.0,
+        seconds=1.5,
     )
 
 
@@ -146,7 +146,7 @@ ALL = (
         clients=1000,
         chat_size=1000,
         rate=10,
-        seconds=3.0,
+        seconds=2.5,
     ),
     _typing(1000),
     Scenario(
@@ -245,7 +245,7 @@ ALL = (
         chat_size=500,
         chats=2,
         rate=80,
-        seconds=2.0,
+        seconds=1.5,
     ),
     *(_growth_connections(clients) for clients in GROWTH_CONNECTIONS),
     Scenario(
