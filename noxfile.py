@@ -7,6 +7,8 @@ machine whose environment is made already.
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +35,13 @@ NOT_ASYNC_IN_TESTS = {
     "ASYNC124": "a test that awaits nothing may still need trio's clock, and so must be async",
 }
 
+# What shows whether gateways can be joined by a server: each command and script, and the whole.
+SPEAKING = (
+    "tests/broker",
+    "tests/registry",
+    "tests/cluster/test_calm.py::test_several_nodes_are_one_to_their_clients[ab]",
+)
+
 
 def install(session: nox.Session) -> None:
     """Install the project as pinned, unless the environment is somebody else's."""
@@ -42,8 +51,7 @@ def install(session: nox.Session) -> None:
 
 def python(session: nox.Session, *arguments: str) -> None:
     """Run Python with these arguments: the session's, or the one that runs nox."""
-    interpreter = "python" if session.virtualenv.is_sandboxed else sys.executable
-    session.run(interpreter, *arguments)
+    session.run(_interpreter(session), *arguments)
 
 
 def pytest(session: nox.Session, *arguments: str) -> None:
@@ -83,9 +91,18 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Several gateways, a real Valkey, and everything that goes wrong between them."""
-    # Two at a time: they wait more than they compute.
+    """Several gateways, what joins them, and everything that goes wrong between them.
+
+    All of it with a Valkey, and what speaks to the server again with each other one we claim:
+    those of ``.ci/servers``, or the programs in ``REDIS_SERVERS``, with a colon between them.
+    """
+    # Several at a time: they wait more than they compute.
     pytest(session, "-n", "2", "tests/cluster", "tests/registry")
+    if session.posargs:
+        return
+    named = os.environ.get("REDIS_SERVERS") or _found_servers(session)
+    for server in named.split(":"):
+        pytest(session, *SPEAKING, "-n", "4", "--redis-server", server)
 
 
 @nox.session
@@ -129,6 +146,18 @@ def bench_smoke(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """What is printed from the code is in the documents as it is in the code."""
     pytest(session, "tests/test_docs.py")
+
+
+def _interpreter(session: nox.Session) -> str:
+    return "python" if session.virtualenv.is_sandboxed else sys.executable
+
+
+def _found_servers(session: nox.Session) -> str:
+    """Unpack the other servers; return their programs with a colon between them."""
+    session.log(".ci/servers")
+    environment = {**os.environ, "PYTHON": sys.executable}
+    found = subprocess.run([".ci/servers"], env=environment, stdout=subprocess.PIPE, check=True)
+    return ":".join(found.stdout.decode().split())
 
 
 def _sources(folder: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,23 @@ import canary
 import collector
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--redis-server PATH``: every test that starts a server starts this, not the Valkey."""
+    parser.addoption("--redis-server", type=Path, help="a redis-server in the place of the Valkey")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let them in."""
     for plugin in (canary, collector):
         config.pluginmanager.register(plugin)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have the server that was named started."""
+    if path := session.config.getoption("--redis-server"):
+        from fixtures.valkey import name_server  # noqa: PLC0415 - most sessions start none
+
+        name_server(path)
 
 
 @pytest.hookimpl(optionalhook=True)
