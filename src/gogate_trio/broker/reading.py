@@ -3,6 +3,10 @@
 Where the way to Redis was lost, what was read last says whether this still is the same
 stream; then it is read on from there, and nobody notices. Else what is still there becomes
 the window, what of it is news is told, and every client with a position fetches anew.
+
+Where it is the same stream and what was read is not in it, a failover has lost that, and its
+offsets have been, or will be, given to others. So this node, as the first that notices, begins
+another epoch for all; nobody who knows a newer offset writes before.
 """
 
 from __future__ import annotations
@@ -13,8 +17,16 @@ from coredis.exceptions import RedisError, WrongTypeError
 
 from gogate_trio.broker.base import Instruction, Learn, Publication
 from gogate_trio.broker.outgoing import Outgoing
-from gogate_trio.broker.packing import VERSION, Header, Packing, read_header
-from gogate_trio.broker.scripts import ATTACH, DECLARE
+from gogate_trio.broker.packing import Header, Packing
+from gogate_trio.broker.standing import (
+    Standing,
+    ask_had,
+    attach,
+    begin_another_epoch,
+    clear,
+    load,
+    look,
+)
 from gogate_trio.broker.stream import Found, entries, of_stream
 from gogate_trio.broker.telling import Teller
 from gogate_trio.cluster.link import Link
@@ -28,7 +40,6 @@ from gogate_trio.limits import (
 )
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
-from gogate_trio.state.history import new_epoch
 
 _log = get_logger(__name__)
 
@@ -97,6 +108,11 @@ class Reader:
         silence = trio.current_time() - self.heard_at
         return self.is_busy or silence < REDIS_BLOCK_SECONDS + self.link.timeout
 
+    @property
+    def known(self) -> int:
+        """The newest offset that this node has heard of in this epoch."""
+        return max(self.head, self.teller.last)
+
     def doubt(self) -> None:
         """Look anew whether this still is the stream, unless that is being done."""
         if self._is_following and self._session is not None:
@@ -124,10 +140,8 @@ class Reader:
                 return
         elif not isinstance(error, WrongTypeError):
             return
-        keys = [self.link.key("meta"), self.link.key("stream")]
-        args = (VERSION, self.teller.epoch, new_epoch(), self.link.node, "clear")
         try:
-            await self.link.run(DECLARE, keys, *args)
+            await clear(self.link, self.teller.epoch)
         except ClusterUnavailable:
             _log.warning("stream_unreadable")
 
@@ -138,22 +152,25 @@ class Reader:
 
         Where it is not ``is_whole``, something is missing behind what was read last.
         """
+        standing = await self._ask_standing(wire)
         teller, self._due = self.teller, 0
-        keys = [self.link.key("meta"), self.link.key("stream")]
-        with self.link.deadline():
-            reply = await ATTACH.run_on(wire, keys, new_epoch(), self._name, "")
-        match reply:
-            case [bytes() as epoch, bytes() as head, bytes() as now, bytes() as found]:
-                self._note_head(int(head))
-            case _:
-                raise ClusterUnavailable("protocol error")
-        teller.clock = self.heard_at - int(now) / 1000
-        is_same = teller.epoch == epoch.decode() and teller.last <= self.head
-        if is_same and is_whole and self.joined.is_set():
-            header = read_header(found)
-            if not self._name or (header and header.offset == teller.last):
+        if teller.epoch == standing.epoch and self.joined.is_set():
+            header = standing.header
+            is_at_last = not self._name or (header is not None and header.offset == teller.last)
+            is_there = standing.name == self._name and is_at_last and teller.last <= self.head
+            if is_there and is_whole:
                 return
-        await self._load(wire, epoch.decode())
+            if standing.lacks(teller.last, self._name):
+                _log.warning("stream_rewound", last=teller.last, head=self.head)
+                await begin_another_epoch(self.link, wire, teller.epoch)
+                standing = await self._ask_standing(wire)
+        await self._load(wire, standing.epoch)
+
+    async def _ask_standing(self, wire: Wire) -> Standing:
+        standing = await attach(self.link, wire, self._name)
+        self._note_head(standing.head)
+        self.teller.clock = self.heard_at - standing.now
+        return standing
 
     async def _load(self, wire: Wire, epoch: str) -> None:
         """Make what is in the stream the window; tell what of it is news, but nothing old."""
@@ -166,10 +183,11 @@ class Reader:
             await teller.branch_off()
             teller.begin(epoch, self.head)
         self._name, self._cursor, head = b"", b"", self.head
-        had = await self._ask_had(wire)
+        had = await ask_had(self.link, wire)
         # What is sent from now on will be read behind what is there.
         self.outgoing.ring()
-        while found := await self._range(wire):
+        while found := await load(self.link, wire, self._cursor, self._count):
+            self.heard_at = trio.current_time()
             async with teller.lock:
                 for entry in found:
                     self._cursor = entry.name
@@ -187,26 +205,12 @@ class Reader:
             await self._rejoin()
         self.joined.set()
 
-    async def _ask_had(self, wire: Wire) -> int:
-        """Return the number of the last one of ours that Redis has put into a stream."""
-        with self.link.deadline():
-            reply = await wire.ask(b"GET", self.link.key(f"last:{self.link.node}"))
-        return int(reply) if isinstance(reply, bytes) and reply.isdigit() else 0
-
     async def _let_go(self, had: int) -> None:
         """Wait no more for what the stream has had of ours, and has no more: it was trimmed."""
         while (pending := self.outgoing.untold()) is not None and pending.number <= had:
             await self.teller.tell_alone(pending.what, pending.number)
             self.outgoing.note_told()
         self.outgoing.seen(had)
-
-    async def _range(self, wire: Wire) -> list[Found]:
-        begin = b"(" + self._cursor if self._cursor else b"-"
-        stream = self.link.key("stream")
-        with self.link.deadline():
-            reply = await wire.ask(b"XRANGE", stream, begin, b"+", b"COUNT", self._count)
-        self.heard_at = trio.current_time()
-        return [*entries(reply)]
 
     async def _take_old(self, entry: Found, header: Header, epoch: str, *, is_first: bool) -> None:
         """Take an entry that may be from before this node's time."""
@@ -280,15 +284,13 @@ class Reader:
 
     async def _look(self, wire: Wire) -> None:
         """See whether the stream still is this one: after it was emptied nothing would come."""
-        with self.link.deadline():
-            reply = await wire.ask(b"HMGET", self.link.key("meta"), b"epoch", b"head")
-        match reply:
-            case [bytes() as epoch, bytes() as head] if head.isdigit():
-                self._note_head(int(head))
-                self._due = self.head
-            case _:
-                raise _Gap
-        if epoch.decode("ascii", "replace") != self.teller.epoch or self.head < self.teller.last:
+        found = await look(self.link, wire)
+        if found is None:
+            raise _Gap
+        epoch, head = found
+        self._note_head(head)
+        self._due = head
+        if epoch != self.teller.epoch or head < self.teller.last:
             raise _Gap
 
     async def _rejoin(self) -> None:

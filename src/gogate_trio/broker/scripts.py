@@ -52,30 +52,34 @@ if not is_epoch(found[1]) or not is_sound(found) then
 elseif ARGV[3] ~= '' then
   redis.call('HSET', meta, 'epoch', found[1])
 end
-local entry = {}
+local entry = nil
 if ARGV[2] ~= '' and redis.call('TYPE', stream).ok == 'stream' then
-  entry = redis.call('XRANGE', stream, ARGV[2], ARGV[2])
+  entry = redis.call('XRANGE', stream, ARGV[2], ARGV[2])[1]
+  entry = entry or redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
 end
-return {found[1], found[2], clock(), entry[1] and entry[1][2][2] or ''}
+return {found[1], found[2], clock(), entry and entry[1] or '', entry and entry[2][2] or ''}
 """
 )
-"""Returns epoch, head, time in milliseconds, and the header of that entry, if it is there."""
+"""Returns epoch, head, time in milliseconds, and id and header of that entry; where it is not
+there, of the oldest there is, if any."""
 
 PUBLISH: Final = Script(
     _COMMON
     + """
 -- KEYS[3]: the number of this node's last publication.
 -- ARGV: version, epoch, node, most entries, most bytes, prefix of keys, their seconds, another
--- epoch, and for each publication: its number, its key or nothing, its payload.
+-- epoch, the newest offset the node knows, and for each publication: its number, its key or
+-- nothing, its payload.
 local found = find('epoch', 'head', 'bytes')
 if found.err then return found end
 if found[1] ~= ARGV[2] or not is_sound(found) then return {'epoch'} end
 local head, bytes = tonumber(found[2]), tonumber(found[3])
+if head < tonumber(ARGV[9]) then return {'epoch'} end
 local last = redis.pcall('GET', KEYS[3])
 last = is_number(type(last) == 'string' and last) and tonumber(last) or 0
 local reply = {'ok', 0, clock()}
 local added, done = 0, last
-for i = 9, #ARGV, 3 do
+for i = 10, #ARGV, 3 do
   local number, key, payload = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   local mine = ARGV[3] .. ':' .. ARGV[i]
   local outcome = 'added'
@@ -121,7 +125,8 @@ return reply
 """
 )
 """Returns ``ok``, the head, the time and an outcome for each publication that was seen to; or
-``epoch``, when nothing was done because the stream is another. Doing it again does nothing."""
+``epoch``, when nothing was done because the stream is another, or shorter than it was. Doing it
+again does nothing."""
 
 DECLARE: Final = Script(
     _COMMON

@@ -115,7 +115,7 @@ class Sender:
         key = self.link.key
         keys = [key("meta"), key("stream"), key(f"last:{self.link.node}")]
         words: list[Word] = [VERSION, epoch, self.link.node, self.events, STREAM_BYTES]
-        words += [key("once:"), round(ONCE_SECONDS), new_epoch()]
+        words += [key("once:"), round(ONCE_SECONDS), new_epoch(), self.reader.known]
         for pending in batch:
             words += (pending.number, pending.key, pending.payload)
         began = trio.current_time()
@@ -123,7 +123,8 @@ class Sender:
         self.metrics.redis.publish_seconds.observe(trio.current_time() - began)
         match reply:
             case [b"ok", int() as head, bytes(), *outcomes]:
-                self.reader.head = max(self.reader.head, head)
+                if epoch == self.teller.epoch:
+                    self.reader.head = max(self.reader.head, head)
                 self._note(batch, outcomes, is_current=rounds == self.outgoing.rounds)
             case [b"epoch"]:
                 if epoch == self.teller.epoch:

@@ -26,7 +26,7 @@ class Dialler:
     """What the connections are called in Redis's ``CLIENT LIST``."""
     context: ssl.SSLContext | None
     _sentinels: list[tuple[str, int]] = attrs.field(init=False)
-    """The one that answered last comes first."""
+    """The one that was right last comes first."""
 
     def __attrs_post_init__(self) -> None:
         self._sentinels = list(self.address.hosts)
@@ -38,20 +38,32 @@ class Dialler:
         deadline.
         """
         if self.address.path:
-            wire = await self._open_path()
-        elif self.address.master:
-            wire = await self._open(*await self._find_master())
-        else:
-            wire = await self._open(*self.address.hosts[0])
-        return await self._greet(wire)
+            return await self._greet(await self._open_path())
+        if self.address.master:
+            return await self._dial_master()
+        return await self._greet(await self._open(*self.address.hosts[0]))
+
+    async def check(self, wire: Wire) -> None:
+        """Refuse what is no master any more, where sentinels choose it."""
+        if self.address.master:
+            await _check_role(wire)
+
+    async def _dial_master(self) -> Wire:
+        sentinel, place = await self._find_master()
+        try:
+            return await self._greet(await self._open(*place))
+        except BaseException:
+            # A sentinel that is cut off may name a dead one for ever: next time another is asked.
+            self._sentinels.remove(sentinel)
+            self._sentinels.append(sentinel)
+            raise
 
     async def _greet(self, wire: Wire) -> Wire:
         try:
             await wire.ask(*self._hello())
             if self.address.database:
                 await wire.ask(b"SELECT", self.address.database)
-            if self.address.master:
-                await _check_role(wire)
+            await self.check(wire)
         except RedisError as error:
             wire.close()
             raise ClusterUnavailable(type(error).__name__) from error
@@ -90,8 +102,8 @@ class Dialler:
             raise
         return Wire(stream, tls)
 
-    async def _find_master(self) -> tuple[str, int]:
-        """Return where the sentinels say the master is; the first that answers is believed."""
+    async def _find_master(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Return which sentinel answered first, and where it says that the master is."""
         for sentinel in tuple(self._sentinels):
             # Each gets its share of the caller's time: one that hangs must not use it all up.
             left = trio.current_effective_deadline() - trio.current_time()
@@ -102,7 +114,7 @@ class Dialler:
                     continue
                 self._sentinels.remove(sentinel)
                 self._sentinels.insert(0, sentinel)
-                return found
+                return sentinel, found
         raise ClusterUnavailable("no sentinel knows the master")
 
     async def _ask_sentinel(self, host: str, port: int) -> tuple[str, int]:

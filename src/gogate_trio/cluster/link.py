@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import trio
-from coredis.exceptions import NoScriptError, RedisError
+from coredis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from gogate_trio.cluster.dialling import Dialler, tls_context
 from gogate_trio.cluster.wire import Reply, Wire, Word
@@ -55,6 +55,8 @@ class Link:
         self._dialler = dialler
         self._counts = counts
         self._idle: list[Wire] = []
+        self._held: set[Wire] = set()
+        """What somebody has for itself."""
         self._is_closed = False
         self._places = trio.CapacityLimiter(REDIS_CALLS)
         self._away_since: float | None = None
@@ -130,13 +132,22 @@ class Link:
                     wire = await self._dial()
             except trio.TooSlowError as error:
                 raise ClusterUnavailable("no answer in time") from error
+            self._held.add(wire)
             yield wire
         except ClusterUnavailable as error:
             self._note_away(error.reason)
             raise
         finally:
             if wire is not None:
+                self._held.discard(wire)
                 wire.close()
+
+    async def check(self, wire: Wire) -> None:
+        """See whether what a connection leads to still is the master, where there are sentinels.
+
+        Raises ``ClusterUnavailable``. The caller sets the deadline.
+        """
+        await self._dialler.check(wire)
 
     def close(self) -> None:
         """Let go of all idle connections, and of each that becomes so."""
@@ -154,14 +165,27 @@ class Link:
         except RedisError as error:
             # Closed, so that the next call looks for the master anew, if it was one's lack.
             wire.close()
-            self._note_away(type(error).__name__)
-            raise ClusterUnavailable(type(error).__name__) from error
+            reason = type(error).__name__
+            if "READONLY" in str(error) or isinstance(error, ReadOnlyError):
+                self._leave()
+                reason = "not the master"
+            self._note_away(reason)
+            raise ClusterUnavailable(reason) from error
         except ClusterUnavailable as error:
             self._note_away(error.reason)
             raise
         self._give_back(wire)
         self._note_back()
         return reply
+
+    def _leave(self) -> None:
+        """Let go of a master that has become a replica: whoever listens to it hears old news.
+
+        A script's refusal is known by its text alone on Redis 6.2.
+        """
+        for wire in (*self._idle, *self._held):
+            wire.close()
+        self._idle.clear()
 
     def _give_back(self, wire: Wire) -> None:
         if self._is_closed:
