@@ -367,6 +367,7 @@ INSIDE: Final = {
     "REDIS_CALLS": "broker/test_link.py::test_calls_at_once_do_not_mix",
     "REDIS_PAUSE_SECONDS": "broker/test_redis_away.py::test_a_long_pause_stops_nobody_and_loses_nothing",
     "REDIS_LONGEST_PAUSE_SECONDS": "broker/test_redis_away.py::test_a_long_pause_stops_nobody_and_loses_nothing",
+    "SENTINEL_SECONDS": "broker/test_sentinels.py::test_a_master_the_sentinels_replace_is_left_while_it_answers",
     "REDIS_BLOCK_SECONDS": "broker/test_redis_away.py::test_an_emptied_redis_is_noticed_while_nobody_says_anything",
     "REDIS_START_SECONDS": "broker/test_redis_away.py::test_a_node_starts_without_redis_and_attaches_later",
     "READ_ENTRIES": "broker/test_redis_away.py::test_a_node_that_was_cut_off_too_long_hears_what_is_left",

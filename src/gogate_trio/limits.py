@@ -370,6 +370,10 @@ REDIS_PAUSE_SECONDS: Final = 0.05
 REDIS_LONGEST_PAUSE_SECONDS: Final = 1.0
 """seconds of the longest such pause: with it, a node is back well within 5 s of Redis."""
 
+SENTINEL_SECONDS: Final = 1.0
+"""seconds between two looks at who is the master by the sentinels' word. What is written to the
+old one meanwhile is lost, and noticed; a sentinel itself asks its servers once a second."""
+
 REDIS_BLOCK_SECONDS: Final = 1.0
 """seconds a read of the stream waits for something new; then it is looked whether it still is
 the same stream."""

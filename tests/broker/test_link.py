@@ -147,18 +147,6 @@ async def test_nobody_there_is_no_hang(tmp_path):
                 await link.call(b"PING")
 
 
-async def test_sentinels_say_where_the_master_is(tmp_path):
-    """The first sentinel that answers is believed, and one that is gone costs no outage."""
-    async with open_valkey(tmp_path / "master") as master:
-        (tmp_path / "s").mkdir()
-        config = tmp_path / "s" / "sentinel.conf"
-        config.write_text(f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n")
-        async with open_valkey(tmp_path / "s", config=config) as sentinel:
-            url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel.port}/mymaster/2"
-            async with open_link(to(url, timeout=10), RedisCounts()) as link:
-                assert b"db=2" in await link.call(b"CLIENT", b"INFO")
-
-
 @pytest.mark.parametrize(
     "url",
     [

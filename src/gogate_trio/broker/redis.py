@@ -155,6 +155,7 @@ class RedisBroker:
         ``started`` when the window of the others has been read; without Redis, after a while.
         """
         async with self._last_words(), trio.open_nursery() as working:
+            working.start_soon(self._link.keep_to_master)
             working.start_soon(self._ephemeral.run)
             working.start_soon(self._attach_for_ever)
             with trio.move_on_after(REDIS_START_SECONDS):

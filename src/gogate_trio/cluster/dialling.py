@@ -13,7 +13,7 @@ from gogate_trio.cluster.wire import Wire
 from gogate_trio.errors import ClusterUnavailable, OperatorError
 
 if TYPE_CHECKING:
-    from gogate_trio.cluster.wire import Word
+    from gogate_trio.cluster.wire import Place, Word
     from gogate_trio.config import ClusterSettings, RedisAddress
 
 
@@ -25,7 +25,7 @@ class Dialler:
     name: str
     """What the connections are called in Redis's ``CLIENT LIST``."""
     context: ssl.SSLContext | None
-    _sentinels: list[tuple[str, int]] = attrs.field(init=False)
+    _sentinels: list[Place] = attrs.field(init=False)
     """The one that was right last comes first."""
 
     def __attrs_post_init__(self) -> None:
@@ -48,15 +48,22 @@ class Dialler:
         if self.address.master:
             await _check_role(wire)
 
+    async def find_master(self) -> Place:
+        """Return where the master is by the sentinels' word. Raises ``ClusterUnavailable``."""
+        _, place = await self._find_master()
+        return place
+
     async def _dial_master(self) -> Wire:
         sentinel, place = await self._find_master()
         try:
-            return await self._greet(await self._open(*place))
+            wire = await self._greet(await self._open(*place))
         except BaseException:
             # A sentinel that is cut off may name a dead one for ever: next time another is asked.
             self._sentinels.remove(sentinel)
             self._sentinels.append(sentinel)
             raise
+        wire.place = place
+        return wire
 
     async def _greet(self, wire: Wire) -> Wire:
         try:
@@ -102,7 +109,7 @@ class Dialler:
             raise
         return Wire(stream, tls)
 
-    async def _find_master(self) -> tuple[tuple[str, int], tuple[str, int]]:
+    async def _find_master(self) -> tuple[Place, Place]:
         """Return which sentinel answered first, and where it says that the master is."""
         for sentinel in tuple(self._sentinels):
             # Each gets its share of the caller's time: one that hangs must not use it all up.
@@ -117,7 +124,7 @@ class Dialler:
                 return sentinel, found
         raise ClusterUnavailable("no sentinel knows the master")
 
-    async def _ask_sentinel(self, host: str, port: int) -> tuple[str, int]:
+    async def _ask_sentinel(self, host: str, port: int) -> Place:
         wire = await self._open(host, port)
         question = (b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", self.address.master)
         try:

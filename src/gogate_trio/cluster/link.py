@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+from weakref import WeakSet
 
 import attrs
 import trio
@@ -21,11 +23,13 @@ from gogate_trio.cluster.wire import Reply, Wire, Word
 from gogate_trio.config import ClusterSettings
 from gogate_trio.errors import ClusterUnavailable
 from gogate_trio.ids import NodeId
-from gogate_trio.limits import REDIS_CALLS
+from gogate_trio.limits import REDIS_CALLS, SENTINEL_SECONDS
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import RedisCounts
 
 _log = get_logger(__name__)
+
+_NOT_MASTER: Final = "not the master"
 
 
 @attrs.frozen
@@ -55,8 +59,8 @@ class Link:
         self._dialler = dialler
         self._counts = counts
         self._idle: list[Wire] = []
-        self._held: set[Wire] = set()
-        """What somebody has for itself."""
+        self._wires: WeakSet[Wire] = WeakSet()
+        """All that are open, and some that were."""
         self._is_closed = False
         self._places = trio.CapacityLimiter(REDIS_CALLS)
         self._away_since: float | None = None
@@ -132,14 +136,12 @@ class Link:
                     wire = await self._dial()
             except trio.TooSlowError as error:
                 raise ClusterUnavailable("no answer in time") from error
-            self._held.add(wire)
             yield wire
         except ClusterUnavailable as error:
             self._note_away(error.reason)
             raise
         finally:
             if wire is not None:
-                self._held.discard(wire)
                 wire.close()
 
     async def check(self, wire: Wire) -> None:
@@ -148,6 +150,20 @@ class Link:
         Raises ``ClusterUnavailable``. The caller sets the deadline.
         """
         await self._dialler.check(wire)
+
+    async def keep_to_master(self) -> None:
+        """Leave a master as soon as the sentinels name another, for ever.
+
+        It may not have been told for ten seconds, and takes what will be lost.
+        """
+        while self._dialler.address.master:
+            await trio.sleep(SENTINEL_SECONDS)
+            try:
+                with self.deadline():
+                    place = await self._dialler.find_master()
+            except ClusterUnavailable:
+                continue
+            self._leave([wire for wire in self._wires if wire.place != place])
 
     def close(self) -> None:
         """Let go of all idle connections, and of each that becomes so."""
@@ -166,9 +182,10 @@ class Link:
             # Closed, so that the next call looks for the master anew, if it was one's lack.
             wire.close()
             reason = type(error).__name__
-            if "READONLY" in str(error) or isinstance(error, ReadOnlyError):
-                self._leave()
-                reason = "not the master"
+            # A script's refusal is known by its text alone on Redis 6.2.
+            if isinstance(error, ReadOnlyError) or "READONLY" in str(error):
+                self._leave(self._wires)
+                reason = _NOT_MASTER
             self._note_away(reason)
             raise ClusterUnavailable(reason) from error
         except ClusterUnavailable as error:
@@ -178,14 +195,11 @@ class Link:
         self._note_back()
         return reply
 
-    def _leave(self) -> None:
-        """Let go of a master that has become a replica: whoever listens to it hears old news.
-
-        A script's refusal is known by its text alone on Redis 6.2.
-        """
-        for wire in (*self._idle, *self._held):
+    def _leave(self, wires: Iterable[Wire]) -> None:
+        """Hang up on what is no master any more: whoever goes on listening there hears old news."""
+        for wire in [each for each in wires if not each.is_closed]:
             wire.close()
-        self._idle.clear()
+            self._note_away(_NOT_MASTER)
 
     def _give_back(self, wire: Wire) -> None:
         if self._is_closed:
@@ -204,6 +218,7 @@ class Link:
 
     async def _dial(self) -> Wire:
         wire = await self._dialler.dial()
+        self._wires.add(wire)
         self._counts.connects += 1
         return wire
 

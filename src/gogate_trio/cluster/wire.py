@@ -23,6 +23,9 @@ from gogate_trio.limits import REDIS_REPLY_BYTES
 Word = bytes | str | int
 """One word of a command."""
 
+Place = tuple[str, int]
+"""A host and a port."""
+
 Reply = ResponseType
 """What Redis answers: bytes, numbers, None; lists and maps of these."""
 
@@ -52,6 +55,8 @@ class Wire:
         self._unfinished = 0
         """bytes of what is not whole yet"""
         self.is_closed = False
+        self.place: Place | None = None
+        """Where a sentinel said it should lead, if one did."""
 
     async def ask(self, *words: Word) -> Reply:
         """Send one command and return its reply.
