@@ -12,15 +12,19 @@ from gogate_trio.cli import main
 from gogate_trio.hub import Hub
 
 EVERY = 40
-"""which of the messages is treated otherwise"""
+"""Which of the messages is treated otherwise: no reaction, whose place nobody disputes."""
 
 _accept, _accept_nowait = Hub.accept, Hub.accept_nowait
 _numbers = count(1)
 _held = []
 
 
+def _is_message(publication):
+    return b'"new_message"' in publication.text
+
+
 def _is_due(publication):
-    return publication.is_durable and next(_numbers) % EVERY == 0
+    return _is_message(publication) and next(_numbers) % EVERY == 0
 
 
 def _have_wait(hub, publication):
@@ -47,7 +51,7 @@ async def _swap(hub, publication):
         _held.append(publication)
         return
     await _accept(hub, publication)
-    if _held and _held[0].chat_id == publication.chat_id:
+    if _held and _is_message(publication) and _held[0].chat_id == publication.chat_id:
         held = _held.pop()
         publication.offset, held.offset = held.offset, publication.offset
         await _accept(hub, held)
