@@ -80,10 +80,9 @@ async def still_there(town, people):
     return {each.name for each in people if each.user_id in present} - lost
 
 
-@TWO_AND_THREE
-async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey, nodes):
+async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey):
     """4410 on every node, and what they missed when they are back; their chats did not wait."""
-    async with world(nodes=nodes, valkey=valkey, WRITE_WAIT="2s") as town:
+    async with world(valkey=valkey, WRITE_WAIT="2s") as town:
         mine = [person for person in town.people if {*person.chats} & {*town.herald.chats}]
         slow = [person for person in mine if isinstance(person, Citizen)][:SLOW]
         await town.stored(50)
