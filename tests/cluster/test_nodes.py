@@ -15,8 +15,6 @@ from fakes.resuming import come, come_back
 TWO_AND_THREE = pytest.mark.parametrize("nodes", ["ab", "abc"])
 SLOW = 12
 """people of one chat who stop reading"""
-LEFT = "end"
-"""why a connection is over whose client has left"""
 CUT_OFF_BY = 180.0
 """seconds; it takes ten on an idle machine, most of them to say enough"""
 CUT_OFF = ("gogate_closes_total", "slow consumer")
@@ -80,9 +78,10 @@ async def still_there(town, people):
     return {each.name for each in people if each.user_id in present} - lost
 
 
-async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey):
+@TWO_AND_THREE
+async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valkey, nodes):
     """4410 on every node, and what they missed when they are back; their chats did not wait."""
-    async with world(valkey=valkey, WRITE_WAIT="2s") as town:
+    async with world(nodes=nodes, valkey=valkey, WRITE_WAIT="2s") as town:
         mine = [person for person in town.people if {*person.chats} & {*town.herald.chats}]
         slow = [person for person in mine if isinstance(person, Citizen)][:SLOW]
         await town.stored(50)
@@ -96,6 +95,7 @@ async def test_clients_that_do_not_read_are_cut_off_and_lose_nothing(world, valk
         town.stall(slow, is_stalled=False)
         await town.stored(50)
 
-    over = [note for note in town.notes("over") if note.details["why"] != LEFT]
+    over = town.notes("over")
     assert {note.who for note in over} == {person.name for person in slow}
-    assert {note.details["why"] for note in over} <= {4410, "reset", "write"}
+    # Who reads nothing may find an end where the close frame had no room.
+    assert {note.details["why"] for note in over} <= {4410, "reset", "write", "end"}

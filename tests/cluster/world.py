@@ -82,7 +82,7 @@ class World:
     def stall(self, who: Sequence[Guide], *, is_stalled: bool) -> None:
         """Have some people read nothing over the connections of now, or go on."""
         for person in who:
-            self.town.lines[person.name].is_stalled = is_stalled
+            person.stall(is_stalled=is_stalled)
 
     # ── what has happened ────────────────────────────────────────────────────
 

@@ -46,8 +46,6 @@ class Line:
     """Told why nobody let it in."""
     receive_buffer: int = 0
     """bytes our kernel takes for it; 0 for as many as it likes"""
-    is_stalled: bool = False
-    """Whether it reads nothing for now."""
     _stream: trio.SocketStream | None = None
     _sock: trio.socket.SocketType | None = None
 
@@ -63,8 +61,6 @@ class Line:
     async def receive_some(self) -> bytes:
         """Receive something; nothing at the end."""
         assert self._stream is not None
-        while self.is_stalled:  # noqa: ASYNC110 - a test says when it goes on
-            await trio.sleep(0.05)
         try:
             return bytes(await self._stream.receive_some(65536))
         except trio.ClosedResourceError:

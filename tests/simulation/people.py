@@ -72,6 +72,11 @@ class Guide:
         if self._visit is not None:
             self._visit.wire.close()
 
+    def stall(self, *, is_stalled: bool) -> None:
+        """Read nothing over the connection of now, or go on."""
+        if self._visit is not None:
+            self._visit.is_stalled = is_stalled
+
     def note(self, what: str, **details: Any) -> None:
         """Write down what happens to this client."""
         number = self._visit.number if self._visit else 0
@@ -89,6 +94,7 @@ class Guide:
             await self._converse(visit, home)
         except Over as over:
             what = "turned away" if isinstance(over, TurnedAway) else "over"
+            what = "left" if self.is_leaving else what
             self.note(what, why=over.args[0], retry=over.retry)
             return over.retry
         finally:

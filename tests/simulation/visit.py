@@ -50,6 +50,8 @@ class Visit:
     wire: Line
     pace: float
     """Seconds the client takes over each frame."""
+    is_stalled: bool = False
+    """Whether the client reads nothing for now, and does not wonder at the silence."""
     _buffer: bytearray = attrs.field(factory=bytearray)
     _writing: trio.Lock = attrs.field(factory=trio.Lock)
 
@@ -84,6 +86,8 @@ class Visit:
     async def next(self) -> dict[str, Any]:
         """Return the next event; pings are answered. ``Over`` says which close code came."""
         while True:
+            while self.is_stalled:  # noqa: ASYNC110 - a test says when it goes on
+                await trio.sleep(0.05)
             if self.pace:
                 await trio.sleep(self.pace)
             opcode, payload = await self._frame()
