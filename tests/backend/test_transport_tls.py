@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 
 import httpx
 import pytest
+import trio
 import trustme
 
 from fakes.asking import ask, request
 from fakes.hostile import http, open_hostile_backend, says
+from gogate_trio.backend.transport import H11Transport
 
 BODY = b'{"id":1}'
+
+
+class Held(trio.abc.Stream):
+    """What a TLS server would send, held back to go as one segment. It receives nothing."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.data = b""
+
+    async def send_all(self, data):
+        """Hold it."""
+        self.data += data
+
+    async def wait_send_all_might_not_block(self):
+        """It never does."""
+
+    async def receive_some(self, max_bytes=None):
+        """Have nothing."""
+        raise trio.WouldBlock(max_bytes)
+
+    async def aclose(self):
+        """Stay open."""
 
 
 @pytest.mark.parametrize("size", [10, 500_000])
@@ -47,3 +72,35 @@ async def test_a_certificate_for_another_host_gets_nothing(make):
             await ask(transport, request(hostile.url, BODY))
 
     assert hostile.requests == []
+
+
+@pytest.mark.parametrize("last_word", [http(200, b"forged!!"), b""], ids=["answer", "goodbye"])
+async def test_a_record_behind_an_answer_is_no_part_of_the_next(last_word):
+    """It came with the answer, so the socket says nothing of it: it would answer the next call.
+
+    That is not httpx's, which hands it out.
+    """
+    authority = trustme.CA()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(tls)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    async def say_too_much(stream: trio.SSLStream[trio.abc.Stream]) -> bool:
+        tcp, held = stream.transport_stream, Held()
+        stream.transport_stream = held
+        await stream.send_all(http(200, BODY))
+        with suppress(trio.WouldBlock):
+            await (stream.send_all(last_word) if last_word else stream.unwrap())
+        await tcp.send_all(held.data)
+        await tcp.receive_some()
+        await tcp.aclose()
+        return False
+
+    async with open_hostile_backend(say_too_much, tls=tls) as hostile:
+        url = hostile.url.replace("127.0.0.1", "localhost")
+        async with H11Transport(httpx.URL(url), context, keepalive=3) as transport:
+            for _ in range(3):
+                assert await ask(transport, request(url, BODY)) == (200, BODY)
+
+    assert hostile.connections == 3

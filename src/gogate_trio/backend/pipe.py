@@ -111,7 +111,12 @@ class TlsPipe:
     def __init__(self, stream: trio.SocketStream, context: ssl.SSLContext, host: str) -> None:
         """Take the stream over; nothing is sent before ``shake_hands``."""
         self._tcp = stream.socket
-        self._tls = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+        self._valve = _Valve(stream)
+        self._tls = trio.SSLStream(
+            self._valve, context, server_hostname=host, https_compatible=True
+        )
+        self._is_over = False
+        """Whether the end has come, behind the last bytes."""
 
     async def shake_hands(self) -> None:
         """Agree on keys and check the certificate. Raises ``httpx.ConnectError``."""
@@ -128,19 +133,68 @@ class TlsPipe:
             raise httpx.WriteError("TLS") from error
 
     async def receive(self) -> bytes:
-        """Receive what there is."""
+        """Receive what there is, all of it."""
+        if self._is_over:
+            return b""
         try:
-            return bytes(await self._tls.receive_some(_READ_BYTES))
+            data = await self._tls.receive_some(_READ_BYTES)
         except trio.BrokenResourceError as error:
             raise httpx.ReadError("TLS") from error
+        return bytes(data + await self._rest()) if data else b""
 
     def is_readable(self) -> bool:
         """Whether something has come, were it a goodbye."""
-        return self._tcp.is_readable()
+        return self._is_over or self._tcp.is_readable()
 
     def close(self) -> None:
         """Close the socket under it."""
         self._tcp.close()
+
+    async def _rest(self) -> bytes:
+        """Return what came with the record just read.
+
+        It has left the socket, so ``is_readable`` would not see it: left where it is, it would be
+        the answer to the next request.
+        """
+        parts = []
+        self._valve.is_shut = True
+        try:
+            while part := await self._tls.receive_some(_READ_BYTES):
+                parts.append(part)
+            self._is_over = True
+        except trio.WouldBlock:
+            pass
+        except trio.BrokenResourceError:
+            self._is_over = True
+        finally:
+            self._valve.is_shut = False
+        return b"".join(parts)
+
+
+class _Valve(trio.abc.Stream):
+    """The TCP stream as ``SSLStream`` sees it: while shut, nothing more is received."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self.is_shut = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive, or raise ``trio.WouldBlock`` while shut: which harms no ``SSLStream``."""
+        if self.is_shut:
+            raise trio.WouldBlock
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait for room."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
 
 
 _READ_BYTES: Final = 65536
