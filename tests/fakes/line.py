@@ -1,4 +1,4 @@
-"""A line between two processes that can be cut and mended.
+"""A line between two processes that can be cut and mended, fall silent, or be slow.
 
 Usage::
 
@@ -6,12 +6,17 @@ Usage::
     connect_to(line.port)
     line.cut()
     line.is_cut = False
+    line.silence()  # what is open hangs for ever; what is opened from now on does not
+    line.seconds_per_part = 0.02  # what comes from behind: 16 KiB each
 """
 
 from __future__ import annotations
 
 import attrs
 import trio
+
+_PART = 16 * 1024
+"""bytes that pass at once"""
 
 
 @attrs.define(eq=False)
@@ -21,7 +26,11 @@ class Line:
     port: int = 0
     behind: int = 0
     is_cut: bool = False
+    seconds_per_part: float = 0.0
+    opened: int = 0
+    """How many connections there were."""
     _scopes: set = attrs.field(factory=set)
+    _silence: trio.Event = attrs.field(factory=trio.Event)
 
     async def run(self, task_status):
         """Carry bytes both ways."""
@@ -33,6 +42,8 @@ class Line:
     async def _carry(self, client):
         if self.is_cut:
             return
+        self.opened += 1
+        silence = self._silence
         with trio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
@@ -40,8 +51,8 @@ class Line:
             except OSError:
                 return
             async with server, trio.open_nursery() as both:
-                for source, sink in ((client, server), (server, client)):
-                    both.start_soon(_pour, source, sink, both.cancel_scope)
+                both.start_soon(_pour, client, server, both.cancel_scope, silence)
+                both.start_soon(_pour, server, client, both.cancel_scope, silence, self)
         self._scopes.discard(scope)
 
     def cut(self):
@@ -50,11 +61,22 @@ class Line:
         for scope in self._scopes:
             scope.cancel()
 
+    def silence(self):
+        """Let nothing pass over what is open now any more, not even its end."""
+        self._silence.set()
+        self._silence = trio.Event()
 
-async def _pour(source, sink, scope):
+
+async def _pour(source, sink, scope, silence, paced=None):
     try:
-        async for data in source:
+        while data := await source.receive_some(_PART):
+            if paced and paced.seconds_per_part:
+                await trio.sleep(paced.seconds_per_part)
+            if silence.is_set():
+                break
             await sink.send_all(data)
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         pass
+    if silence.is_set():
+        await trio.sleep_forever()
     scope.cancel()

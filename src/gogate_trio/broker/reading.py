@@ -186,8 +186,7 @@ class Reader:
         had = await ask_had(self.link, wire)
         # What is sent from now on will be read behind what is there.
         self.outgoing.ring()
-        while found := await load(self.link, wire, self._cursor, self._count):
-            self.heard_at = trio.current_time()
+        while found := await load(self.link, wire, self._cursor, self._count, self._note_heard):
             async with teller.lock:
                 for entry in found:
                     self._cursor = entry.name
@@ -235,13 +234,14 @@ class Reader:
         """Wait for what comes next, and tell it."""
         stream, block = self.link.key("stream"), round(REDIS_BLOCK_SECONDS * 1000)
         words: tuple[Word, ...] = (b"COUNT", self._count, b"BLOCK", block, b"STREAMS", stream)
-        with self.link.deadline(REDIS_BLOCK_SECONDS):
-            reply = await wire.ask(b"XREAD", *words, self._cursor or b"0-0")
-        self.heard_at = trio.current_time()
+        words = (b"XREAD", *words, self._cursor or b"0-0")
+        reply = await self.link.ask_at_length(
+            wire, self._note_heard, *words, more=REDIS_BLOCK_SECONDS
+        )
         if reply is None:
             if self.teller.last < self._due:
                 raise _Gap
-            self.abreast_at = self.heard_at
+            self.abreast_at, self._count = self.heard_at, READ_ENTRIES
             await self._look(wire)
             async with self.teller.lock:
                 await self._rejoin()
@@ -321,5 +321,8 @@ class Reader:
             self.outgoing.seen(header.number)
 
     def _note_head(self, head: int) -> None:
-        self.heard_at = trio.current_time()
+        self._note_heard()
         self.head = head
+
+    def _note_heard(self) -> None:
+        self.heard_at = trio.current_time()

@@ -1,10 +1,12 @@
 """What a reader asks Redis besides the entries: where the stream stands, over its own connection.
 
-Each question ends within REDIS_TIMEOUT, by an answer or ``ClusterUnavailable``; what Redis
-refuses is raised as ``RedisError``.
+Each question ends within REDIS_TIMEOUT, by an answer or ``ClusterUnavailable``, or each part
+of a long answer comes within it; what Redis refuses is raised as ``RedisError``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import attrs
 
@@ -74,11 +76,16 @@ async def clear(link: Link, epoch: str) -> None:
     await link.run(DECLARE, keys, VERSION, epoch, new_epoch(), link.node, "clear")
 
 
-async def load(link: Link, wire: Wire, behind: bytes, most: int) -> list[Found]:
-    """Return the next entries behind an id, or the first; none at the end."""
+async def load(
+    link: Link, wire: Wire, behind: bytes, most: int, heard: Callable[[], None]
+) -> list[Found]:
+    """Return the next entries behind an id, or the first; none at the end.
+
+    However slowly they come: ``heard`` is told that they do.
+    """
     begin = b"(" + behind if behind else b"-"
-    with link.deadline():
-        reply = await wire.ask(b"XRANGE", link.key("stream"), begin, b"+", b"COUNT", most)
+    words = (b"XRANGE", link.key("stream"), begin, b"+", b"COUNT", most)
+    reply = await link.ask_at_length(wire, heard, *words)
     return [*entries(reply)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 from weakref import WeakSet
@@ -99,6 +99,8 @@ class Link:
                 async with self._places:
                     return await self._ask(words)
         except trio.TooSlowError as error:
+            # The others may hang like this one, and would cost the next callers as much.
+            self._drop_idle()
             self._note_away("no answer in time")
             raise ClusterUnavailable("no answer in time") from error
 
@@ -114,13 +116,29 @@ class Link:
         return await self.call(b"EVAL", script.text, *words)
 
     @contextmanager
-    def deadline(self, more: float = 0.0) -> Iterator[None]:
+    def deadline(self, more: float = 0.0) -> Iterator[trio.CancelScope]:
         """Give Redis its time, and ``more``, for what is asked over a connection of one's own."""
         try:
-            with trio.fail_after(self.timeout + more):
-                yield
+            with trio.fail_after(self.timeout + more) as scope:
+                yield scope
         except trio.TooSlowError as error:
             raise ClusterUnavailable("no answer in time") from error
+
+    async def ask_at_length(
+        self, wire: Wire, heard: Callable[[], None], *words: Word, more: float = 0.0
+    ) -> Reply:
+        """Ask over a connection of one's own what may have a long answer.
+
+        Redis has its time, and ``more`` at first, for each part of it; ``heard`` is told when
+        one comes. What comes slowly does come: given up, it would come as slowly again.
+        """
+        with self.deadline(more) as scope:
+
+            def note() -> None:
+                scope.deadline = max(scope.deadline, trio.current_time() + self.timeout)
+                heard()
+
+            return await wire.ask(*words, heard=note)
 
     @asynccontextmanager
     async def wire(self) -> AsyncIterator[Wire]:
@@ -168,8 +186,7 @@ class Link:
     def close(self) -> None:
         """Let go of all idle connections, and of each that becomes so."""
         self._is_closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._drop_idle()
 
     async def _ask(self, words: tuple[Word, ...]) -> Reply:
         try:
@@ -200,6 +217,10 @@ class Link:
         for wire in [each for each in wires if not each.is_closed]:
             wire.close()
             self._note_away(_NOT_MASTER)
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _give_back(self, wire: Wire) -> None:
         if self._is_closed:

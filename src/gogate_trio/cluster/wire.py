@@ -8,6 +8,7 @@ connection that dies in use (6.9.0).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -58,14 +59,14 @@ class Wire:
         self.place: Place | None = None
         """Where a sentinel said it should lead, if one did."""
 
-    async def ask(self, *words: Word) -> Reply:
-        """Send one command and return its reply.
+    async def ask(self, *words: Word, heard: Callable[[], None] | None = None) -> Reply:
+        """Send one command and return its reply. ``heard`` is told of each part that comes.
 
         Raises ``RedisError`` when Redis says no, and ``ClusterUnavailable`` when it is gone.
         """
         try:
             await self._send(words)
-            reply = await self._receive(pushed=False)
+            reply = await self._receive(pushed=False, heard=heard)
         except BaseException:
             self.close()
             raise
@@ -110,7 +111,7 @@ class Wire:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ClusterUnavailable("connection lost") from error
 
-    async def _receive(self, *, pushed: bool) -> Reply:
+    async def _receive(self, *, pushed: bool, heard: Callable[[], None] | None = None) -> Reply:
         """Wait for one whole reply, or for what was pushed unasked."""
         while (found := self._parse(pushed=pushed)) is _NOTHING:
             try:
@@ -120,6 +121,8 @@ class Wire:
             self._unfinished += len(data)
             if not data or self._unfinished > REDIS_REPLY_BYTES:
                 raise ClusterUnavailable("reply too big" if data else "connection lost")
+            if heard is not None:
+                heard()
             self._parser.feed(bytes(data))
         return found
 
