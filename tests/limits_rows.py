@@ -308,6 +308,7 @@ MET: Final = {
 """What a client can meet."""
 
 INSIDE: Final = {
+    "ANSWER_PIECES": "backend/test_odd_answers.py::test_an_answer_has_so_many_pieces",
     "NODE_BEAT_SECONDS": "registry/test_registry.py::test_after_a_redis_that_forgot_everything_all_is_known_again",
     "NODE_LEASE_SECONDS": "registry/test_registry.py::test_who_dies_is_gone_when_its_lease_ends",
     "RESYNC_SECONDS": "hub/test_hub_positions.py::test_a_gap_is_told_to_all_who_count_on_positions",

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import trio
 import trustme
+from trio.testing import wait_all_tasks_blocked
 
 from fakes.asking import ask, request
 from fakes.hostile import http, open_hostile_backend, says
@@ -74,8 +75,19 @@ async def test_a_certificate_for_another_host_gets_nothing(make):
     assert hostile.requests == []
 
 
-@pytest.mark.parametrize("last_word", [http(200, b"forged!!"), b""], ids=["answer", "goodbye"])
-async def test_a_record_behind_an_answer_is_no_part_of_the_next(last_word):
+UNTIL_THE_END = b"HTTP/1.1 200 OK\r\n\r\n" + BODY
+
+
+@pytest.mark.parametrize(
+    ("answer", "last_word", "at_once"),
+    [
+        (http(200, BODY), http(200, b"forged!!"), True),
+        (http(200, BODY), b"", True),
+        (UNTIL_THE_END, b"", False),
+    ],
+    ids=["answer", "goodbye", "end of the answer"],
+)
+async def test_a_record_behind_an_answer_is_no_part_of_the_next(answer, last_word, at_once):
     """It came with the answer, so the socket says nothing of it: it would answer the next call.
 
     That is not httpx's, which hands it out.
@@ -89,7 +101,11 @@ async def test_a_record_behind_an_answer_is_no_part_of_the_next(last_word):
     async def say_too_much(stream: trio.SSLStream[trio.abc.Stream]) -> bool:
         tcp, held = stream.transport_stream, Held()
         stream.transport_stream = held
-        await stream.send_all(http(200, BODY))
+        await stream.send_all(answer)
+        if not at_once:
+            await tcp.send_all(held.data)
+            held.data = b""
+            await wait_all_tasks_blocked(0.01)
         with suppress(trio.WouldBlock):
             await (stream.send_all(last_word) if last_word else stream.unwrap())
         await tcp.send_all(held.data)

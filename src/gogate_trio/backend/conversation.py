@@ -18,6 +18,7 @@ import trio
 
 from gogate_trio.backend.pipe import NothingLeft
 from gogate_trio.backend.plain import PlainHead, read_plain_head
+from gogate_trio.limits import ANSWER_PIECES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +43,10 @@ class Conversation:
         """The bytes of a plain answer's body that are still to be returned."""
         self._read = b""
         """What came and was not returned yet."""
-        self._is_cut = False
+        self._pieces = 0
+        """What h11 has read of the answer under way."""
+        self._is_last = False
+        """Whether no other request may follow."""
         self.idle_since = 0.0
         """When it was last of use: trio's time."""
 
@@ -63,7 +67,7 @@ class Conversation:
             raise
         except httpx.WriteError:
             # A backend may say no and hang up before it has read everything.
-            self._is_cut = True
+            self._is_last = True
         if timeouts:
             data = await self._receive(timeouts.get("read"))
         else:
@@ -73,10 +77,13 @@ class Conversation:
             self._left, self._read = plain.length, plain.behind
             return plain
         self._h11 = talk = _waiting(method)
+        self._pieces = 0
         talk.receive_data(data)
         while True:
             event = await self._next(talk, timeouts.get("read"))
             if type(event) is h11.Response:
+                # h11 goes by the coding. Somebody in between may have gone by the length.
+                self._is_last |= {name for name, _ in event.headers} >= _FRAMINGS
                 return event
 
     async def part(self, timeouts: Timeouts) -> bytes | None:
@@ -112,7 +119,7 @@ class Conversation:
         """Get ready for another request; False when there cannot be one."""
         talk, self._h11 = self._h11, None
         # Bytes behind the answer would be taken for the next one's.
-        if self._is_cut or self._left or self._read:
+        if self._is_last or self._left or self._read:
             return False
         return talk is None or (
             talk.our_state is h11.DONE
@@ -133,11 +140,20 @@ class Conversation:
             try:
                 event = talk.next_event()
                 if isinstance(event, h11.Event):
+                    await self._count_piece()
                     return event
                 # Never PAUSED: that is for whoever waits for a request.
                 talk.receive_data(await self._receive(seconds))
             except h11.RemoteProtocolError as error:
                 raise httpx.RemoteProtocolError(str(error)) from error
+
+    async def _count_piece(self) -> None:
+        """Bound what h11 spends on an answer, and let others have their turns meanwhile."""
+        self._pieces += 1
+        if self._pieces > ANSWER_PIECES:
+            raise httpx.RemoteProtocolError("the answer is in too many pieces")
+        if not self._pieces % _PER_TURN:
+            await trio.lowlevel.checkpoint()
 
     async def _receive(self, seconds: float | None) -> bytes:
         # A scope costs as much as a send, and most callers bring one of their own.
@@ -196,6 +212,9 @@ _LINE: Final = (
 )
 _LINES: Final = re.compile(rb"%b*+(?:(?i:content-length): ([0-9]{1,15})\r\n%b*+)?" % (_LINE, _LINE))
 _TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
+_FRAMINGS: Final = frozenset({b"content-length", b"transfer-encoding"})
+_PER_TURN: Final = 256
+"""pieces of an answer between two checkpoints: about 4 ms"""
 _ANSWERED: Final = frozenset({"GET", "POST"})
 """Methods whose answers have the body they announce."""
 

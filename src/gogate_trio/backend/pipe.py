@@ -116,7 +116,7 @@ class TlsPipe:
             self._valve, context, server_hostname=host, https_compatible=True
         )
         self._is_over = False
-        """Whether the end has come, behind the last bytes."""
+        """Whether the end has come: without the end of TCP, the socket does not tell."""
 
     async def shake_hands(self) -> None:
         """Agree on keys and check the certificate. Raises ``httpx.ConnectError``."""
@@ -140,7 +140,10 @@ class TlsPipe:
             data = await self._tls.receive_some(_READ_BYTES)
         except trio.BrokenResourceError as error:
             raise httpx.ReadError("TLS") from error
-        return bytes(data + await self._rest()) if data else b""
+        if not data:
+            self._is_over = True
+            return b""
+        return bytes(data + await self._rest())
 
     def is_readable(self) -> bool:
         """Whether something has come, were it a goodbye."""
