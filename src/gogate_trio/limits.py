@@ -415,8 +415,9 @@ AUDIENCE_USERS: Final = 1_000_000
 KEPT_AUDIENCES: Final = 4096
 """audiences whose packed form is remembered, and as many the other way round."""
 
-KEPT_AUDIENCE_BYTES: Final = 16 * 1024 * 1024
-"""bytes of these, packed; unpacked they take about fifty times as much where users are many."""
+KEPT_AUDIENCE_BYTES: Final = 2 * 1024 * 1024
+"""bytes of these, packed, each way: some two million users, who take about 70 bytes each unpacked
+and 130 with their names."""
 
 KNOWN_NODES: Final = 1_000
 """lives of nodes whose last publication is remembered; the one longest silent goes first."""

@@ -128,21 +128,27 @@ def test_equal_audiences_are_one_object(audience):
     assert {*first} == {*audience}
 
 
-def test_remembered_audiences_are_bounded(monkeypatch):
-    """In number both ways, and in bytes; what was forgotten is packed and read again."""
+def test_remembered_audiences_are_bounded():
+    """In number, both ways; what was forgotten is packed and read again."""
     audiences = Audiences()
     made = [{number: ""} for number in range(1, KEPT_AUDIENCES + 3)]
     first = audiences.encode(made[0])
     for audience in made:
         assert {*audiences.decode(audiences.encode(audience))} == {*audience}
 
-    assert len(audiences) == KEPT_AUDIENCES
+    assert len(audiences) == 2 * KEPT_AUDIENCES
     assert audiences.encode(made[0]) == first
     assert audiences.encode(made[0]) is not first
 
-    monkeypatch.setattr("gogate_trio.broker.audiences.KEPT_AUDIENCE_BYTES", 100)
-    audiences.decode(audiences.encode(dict.fromkeys(range(1, 91), "")))
-    assert 1 <= len(audiences) <= 4
+
+def test_lists_that_change_do_not_pile_up(monkeypatch):
+    """A big chat has another list whenever somebody joins: bounded in bytes, both ways."""
+    monkeypatch.setattr("gogate_trio.broker.audiences.KEPT_AUDIENCE_BYTES", 1000)
+    near, far = Audiences(), Audiences()
+    for newcomer in range(102, 202):
+        far.decode(near.encode(dict.fromkeys([*range(1, 98), newcomer], "")))
+
+    assert len(near) == len(far) == 9
 
 
 @given(st.binary(max_size=60) | st.text("0123456789 x", max_size=40).map(str.encode))

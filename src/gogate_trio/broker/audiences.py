@@ -29,13 +29,15 @@ class Audiences:
     def __init__(self) -> None:
         self._packed: OrderedDict[int, tuple[Audience, bytes]] = OrderedDict()
         """By the audience's identity; it is kept, so that its id cannot be another's."""
+        self._packed_size = 0
+        """bytes of these, packed"""
         self._unpacked: OrderedDict[bytes, Audience] = OrderedDict()
-        self._size = 0
-        """bytes of the packed ones of the latter"""
+        self._unpacked_size = 0
+        """bytes of these, packed"""
 
     def __len__(self) -> int:
-        """Return how many unpacked audiences are kept."""
-        return len(self._unpacked)
+        """Return how many audiences are kept."""
+        return len(self._packed) + len(self._unpacked)
 
     def encode(self, audience: Audience) -> bytes:
         """Return the ids of an audience; their names stay here."""
@@ -46,8 +48,11 @@ class Audiences:
         users = sorted(audience)
         data = _ENCODER.encode([b - a for a, b in zip([0, *users], users, strict=False)])
         self._packed[id(audience)] = audience, data
-        if len(self._packed) > KEPT_AUDIENCES:
-            self._packed.popitem(last=False)
+        self._packed_size += len(data)
+        # A list that changes is another object each time; the old ones would fill the memory.
+        while len(self._packed) > KEPT_AUDIENCES or self._packed_size > KEPT_AUDIENCE_BYTES:
+            _, (_, gone) = self._packed.popitem(last=False)
+            self._packed_size -= len(gone)
         return data
 
     def decode(self, data: bytes) -> Audience | None:
@@ -60,10 +65,10 @@ class Audiences:
         if audience is None:
             return None
         self._unpacked[data] = audience
-        self._size += len(data)
-        while len(self._unpacked) > KEPT_AUDIENCES or self._size > KEPT_AUDIENCE_BYTES:
+        self._unpacked_size += len(data)
+        while len(self._unpacked) > KEPT_AUDIENCES or self._unpacked_size > KEPT_AUDIENCE_BYTES:
             gone, _ = self._unpacked.popitem(last=False)
-            self._size -= len(gone)
+            self._unpacked_size -= len(gone)
         return audience
 
 
