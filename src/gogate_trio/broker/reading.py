@@ -71,13 +71,17 @@ class Reader:
     head: int = 0
     """The newest offset there is, as far as we know."""
     _name: bytes = b""
-    """The id of the entry of ours that was read last; empty where there is none."""
+    """The id of the entry of ours that was read last; empty where there is none in this epoch."""
+    _at: int = 0
+    """Its offset. A window that is read anew does not take either back before it is beyond."""
     _cursor: bytes = b""
     """The id of what was read last, a stranger's too."""
     _count: int = READ_ENTRIES
     _session: trio.CancelScope | None = None
     _due: int = 0
     """The newest offset at the last look: what is read next goes up to there, or is lost."""
+    _is_whole: bool = True
+    """Whether nothing is missing behind what was told last. Interrupted, a window is not whole."""
     _is_following: bool = False
     """Whether it was seen in this session that it is the stream."""
 
@@ -111,7 +115,7 @@ class Reader:
     @property
     def known(self) -> int:
         """The newest offset that this node has heard of in this epoch."""
-        return max(self.head, self.teller.last)
+        return max(self.head, self.teller.last, self._at)
 
     def doubt(self) -> None:
         """Look anew whether this still is the stream, unless that is being done."""
@@ -120,9 +124,8 @@ class Reader:
             self._session.cancel()
 
     async def _read(self, wire: Wire) -> None:
-        is_whole = True
         while True:
-            await self._verify(wire, is_whole=is_whole)
+            await self._verify(wire)
             # What was sent may have been lost with what was there.
             self.outgoing.send_again()
             self._is_following = True
@@ -130,7 +133,7 @@ class Reader:
                 while True:
                     await self._follow(wire)
             except _Gap:
-                self._is_following = is_whole = False
+                self._is_following = self._is_whole = False
 
     async def _see_to(self, error: Exception) -> None:
         """Ask for less where a reply was too big; clear what nobody can read."""
@@ -147,21 +150,19 @@ class Reader:
 
     # ── is it the same stream? ───────────────────────────────────────────────
 
-    async def _verify(self, wire: Wire, *, is_whole: bool) -> None:
-        """See whether the stream goes on where we are; else begin anew with what it has.
-
-        Where it is not ``is_whole``, something is missing behind what was read last.
-        """
+    async def _verify(self, wire: Wire) -> None:
+        """See whether the stream goes on where we are; else begin anew with what it has."""
         standing = await self._ask_standing(wire)
         teller, self._due = self.teller, 0
         if teller.epoch == standing.epoch and self.joined.is_set():
             header = standing.header
-            is_at_last = not self._name or (header is not None and header.offset == teller.last)
+            is_at_last = not self._name or (header is not None and header.offset == self._at)
             is_there = standing.name == self._name and is_at_last and teller.last <= self.head
-            if is_there and is_whole:
+            if is_there and self._is_whole:
                 return
-            if standing.lacks(teller.last, self._name):
-                _log.warning("stream_rewound", last=teller.last, head=self.head)
+            last = max(teller.last, self._at)
+            if standing.lacks(last, self._name):
+                _log.warning("stream_rewound", last=last, head=self.head)
                 await begin_another_epoch(self.link, wire, teller.epoch)
                 standing = await self._ask_standing(wire)
         await self._load(wire, standing.epoch)
@@ -178,11 +179,13 @@ class Reader:
         if not is_first:
             self.metrics.gaps += 1
             _log.warning("stream_gap", last=teller.last, head=self.head)
-        self.is_busy = True
+        self.is_busy, self._is_whole = True, False
         async with teller.lock:
             await teller.branch_off()
+            if teller.epoch != epoch:
+                self._name, self._at = b"", 0
             teller.begin(epoch, self.head)
-        self._name, self._cursor, head = b"", b"", self.head
+        self._cursor, head = b"", self.head
         had = await ask_had(self.link, wire)
         # What is sent from now on will be read behind what is there.
         self.outgoing.ring()
@@ -196,12 +199,14 @@ class Reader:
                         await self._take_old(entry, entry.header, epoch, is_first=is_first)
         if teller.last < head:
             # The newest are lost: nobody may go on from before them.
+            self._name, self._at = b"", 0
             teller.begin_window(head)
             teller.last = head
         self.is_busy = False
         async with teller.lock:
             await self._let_go(had)
             await self._rejoin()
+        self._is_whole = True
         self.joined.set()
 
     async def _let_go(self, had: int) -> None:
@@ -221,7 +226,7 @@ class Reader:
             if header.node == self.link.node:
                 self.outgoing.seen(header.number)
             return
-        if not self._name or not header.number or header.offset != self.teller.last + 1:
+        if not self.teller.last or not header.number or header.offset != self.teller.last + 1:
             # The first of the epoch that is there, or the first there was; or some are missing.
             self.teller.begin_window(header.offset - bool(header.number))
         if is_old:
@@ -316,7 +321,8 @@ class Reader:
 
     def _note_read(self, name: bytes, header: Header) -> None:
         self.metrics.redis.read += 1
-        self._name = name
+        if header.offset >= self._at:
+            self._name, self._at = name, header.offset
         if header.node == self.link.node:
             self.outgoing.seen(header.number)
 

@@ -1,0 +1,85 @@
+"""Laws of a node that is interrupted while it finds its place in the stream again."""
+
+from __future__ import annotations
+
+import pytest
+from test_failover import cut_off, fail_over, snapshot
+
+from fakes.nodes import open_nodes, until
+from gogate_trio.broker import reading
+from gogate_trio.errors import ClusterUnavailable
+
+QUICK = 0.3
+"""seconds of REDIS_TIMEOUT where a test waits it out"""
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Break the way of a node to Redis once, after it has read so many parts of the window."""
+    load, left = reading.load, {}
+
+    async def load_or_break(link, *more):
+        if link in left:
+            left[link] -= 1
+            if left[link] < 0:
+                del left[link]
+                raise ClusterUnavailable("connection lost")
+        return await load(link, *more)
+
+    monkeypatch.setattr(reading, "load", load_or_break)
+    return lambda node, parts: left.update({node.link: parts})
+
+
+async def test_a_window_that_was_read_in_part_is_read_anew(valkey, interrupt):
+    """Else what was trimmed away of the node's own would be waited for without an end."""
+    async with (
+        open_nodes(valkey.url, 1, deadline=QUICK) as (node,),
+        open_nodes(valkey.url, 1, deadline=20.0) as (other,),
+    ):
+        guest, far = node.join(wants_positions=True), other.join()
+        await node.say("0")
+        await far.hears("0")
+        valkey.pause()
+        await node.say("1")
+        assert node.state == "detached"
+        may_dial = cut_off(node)
+        valkey.resume()
+        # Redis had it, only its word was too late; and it is trimmed before the node is back.
+        await far.hears("0", "1")
+        await other.say("2")
+        await valkey.ask(b"XTRIM", b"{gogate}:stream", b"MAXLEN", 1)
+        interrupt(node, 1)
+        may_dial.set()
+        await node.until("attached")
+        await node.say("3")
+        await far.hears("0", "1", "2", "3")
+        await until(lambda: guest.heard[-1:] == ["3"])
+
+        assert sorted(guest.heard) == ["0", "1", "2", "3", "resync"]
+        assert node.broker.statistics().backlog == 0
+        assert node.position == other.position
+
+
+async def test_what_was_read_before_a_window_is_not_forgotten_by_reading_it(valkey, interrupt):
+    """A failover that falls into it has lost what the node knew: no position of before counts."""
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1")
+        behind = await snapshot(valkey)
+        await node.say("2", "3")
+        await guest.hears("1", "2", "3")
+        old = guest.position
+        interrupt(node, 0)
+        may_dial = cut_off(node)
+        await valkey.ask(b"XTRIM", b"{gogate}:stream", b"MAXLEN", 0)
+        await valkey.ask(b"CLIENT", b"KILL", b"TYPE", b"normal")
+        may_dial.set()
+        await until(lambda: node.metrics.gaps)
+        may_dial = cut_off(node)
+        await fail_over(valkey, behind)
+        may_dial.set()
+        await node.say("4", "5")
+        await until(lambda: guest.heard[-1:] == ["5"])
+
+        assert node.replay(old) is None
+        assert not node.position.startswith(old.rsplit("-", 1)[0])
