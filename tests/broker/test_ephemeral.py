@@ -10,7 +10,7 @@ from gogate_trio.limits import EPHEMERAL_WAITING
 
 async def test_what_waits_for_the_channel_is_bounded(valkey):
     """Beyond the bound, and while Redis is away, it is dropped and counted; here it is told."""
-    async with open_nodes(valkey.url, 2, deadline=0.2) as nodes:
+    async with open_nodes(valkey.url, 2, deadline=0.6) as nodes:
         guest = nodes[0].join()
         for _ in range(EPHEMERAL_WAITING + 5):
             nodes[0].broker.publish_ephemeral(event("typing", is_durable=False))
@@ -29,13 +29,14 @@ async def test_what_waits_for_the_channel_is_bounded(valkey):
 async def test_a_silent_channel_is_listened_to_anew(valkey, monkeypatch):
     """A node hears itself by its beats; when it does not, it says so and listens anew."""
     monkeypatch.setattr("gogate_trio.broker.ephemeral.BEAT_SECONDS", 0.05)
-    monkeypatch.setattr("gogate_trio.broker.ephemeral.SILENCE_SECONDS", 0.6)
+    monkeypatch.setattr("gogate_trio.broker.ephemeral.SILENCE_SECONDS", 1.2)
+    monkeypatch.setattr("gogate_trio.broker.ephemeral.REDIS_LONGEST_PAUSE_SECONDS", 2.0)
     async with open_nodes(valkey.url, 1) as (node,):
         broker = node.broker
         await until(lambda: broker.statistics().is_heard)
         for _ in range(3):
             # It stays so by beats alone.
-            await trio.sleep(0.3)
+            await trio.sleep(0.5)
             assert broker.statistics().is_heard
         await valkey.ask(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
         await until(lambda: not broker.statistics().is_heard)

@@ -19,7 +19,7 @@ from gogate_trio.metrics import RedisCounts
 PASSWORD = "a-password-for-redis"
 
 
-def to(url, timeout=1.0):
+def to(url, timeout=10.0):
     """The settings of a node with this Redis."""
     return ClusterSettings(redis=RedisUrl().parse(url), timeout=timeout)
 
@@ -38,7 +38,7 @@ async def test_a_call_is_answered_and_its_connection_used_again(valkey):
 async def test_calls_at_once_do_not_mix(valkey):
     """Many callers at once each get their own answer, over a few connections."""
     counts = RedisCounts()
-    async with open_link(to(valkey.url, timeout=10), counts) as link:
+    async with open_link(to(valkey.url), counts) as link:
 
         async def ask(number):
             assert await link.call(b"ECHO", f"{number}" * 5000) == f"{number}".encode() * 5000
@@ -53,7 +53,7 @@ async def test_calls_at_once_do_not_mix(valkey):
 async def test_a_reply_without_end_is_cut_off(valkey, monkeypatch):
     """A reply beyond the bound is not gathered, and the next call is answered."""
     monkeypatch.setattr("gogate_trio.cluster.wire.REDIS_REPLY_BYTES", 100_000)
-    async with open_link(to(valkey.url, timeout=10), RedisCounts()) as link:
+    async with open_link(to(valkey.url), RedisCounts()) as link:
         with pytest.raises(ClusterUnavailable, match="reply too big"):
             await link.call(b"ECHO", "x" * 200_000)
 
@@ -62,7 +62,7 @@ async def test_a_reply_without_end_is_cut_off(valkey, monkeypatch):
 
 async def test_a_call_that_is_given_up_leaves_nothing_for_the_next(valkey):
     """The answer to a cancelled call never answers another one."""
-    async with open_link(to(valkey.url, timeout=10), RedisCounts()) as link:
+    async with open_link(to(valkey.url), RedisCounts()) as link:
         await link.call(b"PING")
         with trio.move_on_after(0.05):
             await link.call(b"BLPOP", "nothing", 0.2)
@@ -73,7 +73,7 @@ async def test_a_call_that_is_given_up_leaves_nothing_for_the_next(valkey):
 async def test_a_redis_that_hangs_costs_a_call_its_deadline(valkey, capfd):
     """A paused server fails each call in time; back, it serves the next one."""
     counts = RedisCounts()
-    async with open_link(to(valkey.url, timeout=0.2), counts) as link:
+    async with open_link(to(valkey.url, timeout=0.5), counts) as link:
         await link.call(b"PING")
         valkey.pause()
         began = trio.current_time()
@@ -88,7 +88,7 @@ async def test_a_redis_that_hangs_costs_a_call_its_deadline(valkey, capfd):
                 with contextlib.suppress(ClusterUnavailable):
                     await link.call(b"PING")
 
-    assert 0.6 <= took < 5
+    assert 1.5 <= took < 10
     assert not is_up
     assert counts.outages == 1
     assert capfd.readouterr().out.count("redis_away") == 1
@@ -142,7 +142,7 @@ async def test_a_password_and_a_database_are_used(tmp_path):
 async def test_nobody_there_is_no_hang(tmp_path):
     """Where nothing listens a call fails at once, by host and by path."""
     for url in ("redis://127.0.0.1:1", f"unix://{tmp_path}/none.sock"):
-        async with open_link(to(url, timeout=10), RedisCounts()) as link:
+        async with open_link(to(url), RedisCounts()) as link:
             with trio.fail_after(5), pytest.raises(ClusterUnavailable, match="no connection"):
                 await link.call(b"PING")
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from fixtures.valkey import Valkey
     from gogate_trio.protocol.close import Hangup
 
-PULSE = Pulse(beat=0.05, lease=0.6, wait=10.0, grace=0.5)
+PULSE = Pulse(beat=0.05, lease=1.5, wait=10.0, grace=0.5)
 """Fast, but for the patience: a busy machine must not pass for an outage."""
-PACE = Pace(grace=PULSE.grace, tick=0.02, look=0.1, lists=0.1)
+PACE = Pace(tick=0.02, look=0.1, lists=0.1)
 PATIENCE = 20.0
 
 _numbers = count(1)
@@ -74,6 +74,7 @@ class RegisteredNode:
     metrics: Metrics
     tasks: trio.Nursery
     moved: list[int]
+    pace: Pace
 
     async def enter(self, user_id: int) -> Somebody | None:
         """Let somebody in, as the keeper does; None when they may not."""
@@ -88,7 +89,9 @@ class RegisteredNode:
     def look_at(self, *users: int) -> Whereabouts:
         """Return where these are, kept up to date."""
         news: list[int] = []
-        found = Whereabouts(self.roster, self.survey, PACE, wanted=set(users), news=news.append)
+        found = Whereabouts(
+            self.roster, self.survey, self.pace, wanted=set(users), news=news.append
+        )
         self.roster.watch(found.note)
         for service in (found.look_closer, found.look_around):
             self.tasks.start_soon(service)
@@ -137,7 +140,8 @@ async def open_registered(
         )
         for service in (registry.run, rates.run):
             tasks.start_soon(service)
-        yield RegisteredNode(link, roster, registry, survey, rates, metrics, tasks, moved)
+        pace = attrs.evolve(PACE, grace=pulse.grace)
+        yield RegisteredNode(link, roster, registry, survey, rates, metrics, tasks, moved, pace)
         lives.cancel_scope.cancel()
 
 

@@ -28,10 +28,10 @@ async def test_a_users_bucket_is_one_over_all_nodes(valkey):
 
 async def test_a_bucket_fills_again_at_its_rate(valkey):
     """Who waits as long as they were told is let through, and one who does not is not."""
-    async with open_nodes(valkey, "a", rate=Rate(4.0, 1)) as (a,):
+    async with open_nodes(valkey, "a", rate=Rate(0.5, 1)) as (a,):
         assert await a.rates.wait("send_message", ANN) == 0
         wait = await a.rates.wait("send_message", ANN)
-        assert 0 < wait <= 0.25
+        assert 0 < wait <= 2
         await trio.sleep(wait + 0.01)
         assert await a.rates.wait("send_message", ANN) == 0
 
@@ -93,15 +93,15 @@ async def _is_gone(valkey, key):
 async def test_while_redis_is_away_this_nodes_own_buckets_count(valkey):
     """Nobody waits longer than a moment; it is counted, and ends by itself."""
     pulse = attrs.evolve(PULSE, wait=0.1)
-    async with open_nodes(valkey, "a", rate=SLOW, deadline=0.5, pulse=pulse) as (a,):
+    async with open_nodes(valkey, "a", rate=SLOW, deadline=2.0, pulse=pulse) as (a,):
         valkey.pause()
         began = trio.current_time()
         assert await a.rates.wait("send_message", ANN) == 0
-        assert trio.current_time() - began < 0.45
+        assert trio.current_time() - began < 1.5
         await until(lambda: a.rates._away_until > trio.current_time())
         for _ in range(100):
             assert await a.rates.wait("send_message", ANN) == 0
-        assert trio.current_time() - began < 1.5
+        assert trio.current_time() - began < 8
         assert a.metrics.fallbacks["rates"] == 101
         valkey.resume()
 
