@@ -10,8 +10,12 @@ export class GoGateError extends Error {
 export interface GoGateOptions {
   /** Where the gateway is: `wss://chat.example.org/ws`. */
   url: string;
-  /** Returns a token that is good now. Called for every connection, and before a token ends. */
-  token: () => Promise<string>;
+  /**
+   * Returns a token that is good now. Called for every connection, and before a token ends.
+   * Null where an httpOnly cookie is the token (`AUTH_COOKIE`): then this is the place to have the
+   * cookie renewed. Without it there is always a cookie.
+   */
+  token?: () => Promise<string | null>;
   /**
    * Loads from the backend whatever is shown: called after the first connection, and whenever
    * what was missed cannot be told any more. Events go on meanwhile: what is in both is the same

@@ -25,6 +25,10 @@ export class GoGateError extends Error {
   }
 }
 
+function withAuth(url, asked) {
+  return `${url}${url.includes("?") ? "&" : "?"}auth=${encodeURIComponent(JSON.stringify(asked))}`;
+}
+
 /** See gogate.d.ts for what each option and event means. */
 export class GoGate extends EventTarget {
   #url;
@@ -49,7 +53,7 @@ export class GoGate extends EventTarget {
 
   state = "closed";
 
-  constructor({ url, token, reload = async () => {}, patience = 60_000, presence, WebSocket }) {
+  constructor({ url, token = async () => null, reload = async () => {}, patience = 60_000, presence, WebSocket }) {
     super();
     this.#url = url;
     this.#token = token;
@@ -112,21 +116,23 @@ export class GoGate extends EventTarget {
       return;
     }
     if (run !== this.#run) return;
-    const socket = new this.#WebSocket(this.#url);
+    const asked = this.#auth();
+    // A cookie speaks for us before we can: what else there is to say goes with the address.
+    const socket = new this.#WebSocket(token ? this.#url : withAuth(this.#url, asked));
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#broken(run, 0, ""), ANSWER_TIMEOUT);
-    socket.onopen = () => socket.send(JSON.stringify({ event: "auth", data: this.#auth(token) }));
+    socket.onopen = () => token && socket.send(JSON.stringify({ event: "auth", data: { token, ...asked } }));
     socket.onmessage = ({ data }) => run === this.#run && this.#hear(run, JSON.parse(data));
     socket.onclose = ({ code, reason }) => this.#broken(run, code, String(reason));
     socket.onerror = () => {}; // `close` follows
   }
 
-  #auth(token) {
+  #auth() {
     let resume = true;
     // Without a position the gateway has us load everything.
     if (this.#session) resume = { session: this.#session, ...(this.#isLoaded && { position: this.#position }) };
-    const auth = { token, notices: true, resume };
-    return this.#presence ? { ...auth, presence: this.#presence } : auth;
+    const asked = { notices: true, resume };
+    return this.#presence ? { ...asked, presence: this.#presence } : asked;
   }
 
   #broken(run, code, reason) {
@@ -239,7 +245,9 @@ export class GoGate extends EventTarget {
   async #renew(run) {
     try {
       const token = await this.#token();
-      if (run === this.#run) this.#socket.send(JSON.stringify({ event: "auth", data: { token, notices: true } }));
+      // A fresh cookie goes with the next connection, when this one has ended with its token.
+      if (run !== this.#run || !token) return;
+      this.#socket.send(JSON.stringify({ event: "auth", data: { token, notices: true } }));
     } catch {
       // The connection ends with its token; then we ask again.
     }

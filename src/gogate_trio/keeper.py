@@ -78,7 +78,7 @@ class Keeper:
     # ── coming in ────────────────────────────────────────────────────────────
 
     def greet(self, caller: Caller, head: Head) -> None:
-        """Authenticate a new connection by the cookie of its upgrade request, if that is on.
+        """Authenticate a new connection by its upgrade request's cookie, if that is on.
 
         ``head`` has passed the origin policy. Does not block: it happens in the lane, before
         anything the client says.

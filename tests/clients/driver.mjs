@@ -6,12 +6,20 @@ const [client, modules, url, token] = process.argv.slice(2);
 const { GoGate } = await import(client);
 const { WebSocket } = createRequire(`${modules}/`)("ws");
 
+// What a browser does by itself: it sends its cookies, and says which page asks.
+class Browser extends WebSocket {
+  constructor(url) {
+    super(url, { headers: { Cookie: token }, origin: new URL(url).origin.replace("ws:", "http:") });
+  }
+}
+
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 let tokens = 0;
+const hasCookie = token.includes("=");
 const gate = new GoGate({
   url,
-  WebSocket,
-  token: async () => (tokens++, token),
+  WebSocket: hasCookie ? Browser : WebSocket,
+  ...(!hasCookie && { token: async () => (tokens++, token) }),
   reload: async () => say({ reload: true }),
 });
 gate.addEventListener("event", ({ detail }) => say({ event: detail.name, data: detail.data }));

@@ -127,6 +127,32 @@ async def test_a_break_loses_nothing_and_repeats_nothing(request, fake, line, tm
     assert len(fake.calls_to("send_message")) == 3
 
 
+async def test_a_page_with_a_cookie_loses_nothing_either(request, fake, line, tmp_path):
+    """It cannot say ``auth``, and goes on all the same where it was."""
+    cache = request.config.cache
+    async with open_gateway(fake, tmp_path, AUTH_COOKIE="access_token") as gateway:
+        line.behind = gateway.port
+        async with (
+            open_client(cache, line.port, f"access_token={fake.token(1)}") as one,
+            open_client(cache, gateway.port, fake.token(2)) as two,
+        ):
+            await one.wait(state="online")
+            await two.command("a", chat_id=1, text="before")
+            await one.wait(event="new_message")
+            line.cut()
+            await one.wait(state="reconnecting")
+            await two.command("b", chat_id=1, text="during")
+            await two.wait(tag="b")
+            line.is_cut = False
+            await one.command("mine", chat_id=1, text="mine")
+            await one.wait(3, event="new_message")
+
+    assert one.texts() == ["before", "during", "mine"]
+    assert one.heard.count({"reload": True}) == 1
+    welcomes = [each["data"] for each in one.heard if each.get("event") == "auth_success"]
+    assert [each["recovered"] for each in welcomes] == [False, True]
+
+
 async def test_a_killed_gateway_means_loading_anew_and_storing_once(request, fake, tmp_path, line):
     """The next one knows nothing: the client loads everything, and says its command again."""
     cache = request.config.cache

@@ -54,10 +54,10 @@ async def goodbye(client: Client) -> tuple[list[str], int]:
 
 
 @asynccontextmanager
-async def open_with_cookie(port: int, headers: bytes) -> AsyncIterator[Client]:
-    """A client whose upgrade request has these headers too."""
+async def open_with_cookie(port: int, headers: bytes, query: bytes = b"") -> AsyncIterator[Client]:
+    """A client whose upgrade request has these headers too, and asks for ``query``."""
     async with open_raw(port) as client:
-        await client.send(UPGRADE + headers + b"\r\n")
+        await client.send(UPGRADE.replace(b"/ws", b"/ws" + query, 1) + headers + b"\r\n")
         head = await client.read_until(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
         yield client

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gogate_trio.protocol.commands import Auth
+from gogate_trio.protocol.commands import Auth, Resume
 from gogate_trio.protocol.cookies import auth_of
 from gogate_trio.protocol.handshake import Head
-from gogate_trio.protocol.refusals import Refusal
+from gogate_trio.protocol.refusals import INVALID_AUTH, Refusal
 
 PAGE = (b"origin", b"https://chat.example.org")
 
@@ -22,6 +22,12 @@ def head(*headers):
 def found(*cookies, name="access_token"):
     """What the cookies of a page's request say."""
     return auth_of(head(PAGE, *((b"cookie", cookie) for cookie in cookies)), name)
+
+
+def asked(query):
+    """What a page with a cookie asks for with this behind the path."""
+    headers = (PAGE, (b"cookie", b"access_token=abc"))
+    return auth_of(Head(b"GET", b"/ws" + query, headers, b"1.1"), "access_token")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,41 @@ def test_a_cookie_in_doubt_is_refused(cookies):
 
     assert isinstance(refused, Refusal)
     assert refused.code == "AUTH_FAILED"
+
+
+ASKED = [
+    (b"", Auth("abc")),
+    (b"?", Auth("abc")),
+    (b"?author=1&xauth={}&auth", None),
+    (b"?auth=%7B%7D", Auth("abc")),
+    (b"?auth={}&v=2", Auth("abc")),
+    (b"?v=2&auth=%7B%22notices%22%3A+true%7d", Auth("abc", notices=True)),
+    (b'?auth={"resume":true}', Auth("abc", resume=Resume())),
+    (b'?auth={"resume":{"session":"%C3%A9"}}', Auth("abc", resume=Resume("é"))),
+    (b'?auth={"presence":[1,7,1]}', Auth("abc", presence=(1, 7))),
+    (b'?auth={"presence":[0]}', None),
+    (b'?auth={"token":"abc"}', None),
+    (b"?auth={}&auth={}", None),
+    (b"?auth=%C3", None),
+    (b"?auth=" + b"[" * 9000, None),
+]
+
+
+@pytest.mark.parametrize(("query", "auth"), ASKED)
+def test_the_target_says_what_else_is_asked_for(query, auth):
+    """What is no data of an ``auth`` is refused, and so is a token in an address."""
+    got = asked(query)
+
+    assert got == auth if auth else got == INVALID_AUTH
+
+
+@given(st.binary(max_size=40) | st.text(alphabet='?&=%+auth{}":,n1', max_size=30).map(str.encode))
+def test_any_target_asks_for_something_or_is_refused(query):
+    """No address of a stranger makes it fail; without a cookie none is looked at."""
+    got = asked(b"?auth=" + query)
+
+    assert got == INVALID_AUTH or got.token == "abc"
+    assert auth_of(Head(b"GET", b"/ws?auth=" + query, (PAGE,), b"1.1"), "access_token") is None
 
 
 @given(st.lists(st.binary(max_size=30) | st.text(alphabet="ab=; ", max_size=9).map(str.encode)))

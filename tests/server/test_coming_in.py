@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+import msgspec
 import pytest
 import trio
 
@@ -167,6 +170,47 @@ async def test_after_a_bad_cookie_a_client_may_still_say_auth(fake, cookie):
         with within():
             assert (await client.next_event())["data"]["code"] == "AUTH_FAILED"
             assert (await client.authenticate("token-3"))["user_id"] == 3
+
+
+async def test_a_page_with_a_cookie_goes_on_where_it_was(fake):
+    """What it cannot say in an ``auth`` of its own, it says in the address."""
+    headers = ORIGIN + b"Cookie: access_token=token-1\r\n"
+
+    def asking(resume):
+        return b"?auth=" + quote(msgspec.json.encode({"resume": resume})).encode()
+
+    async with (
+        open_node(fake, auth=auth(cookie="access_token")) as node,
+        open_client(node.port, "token-2") as other,
+    ):
+        async with open_with_cookie(node.port, headers, asking(resume=True)) as client:
+            with within():
+                welcome = await client.event("auth_success")
+        await other.say("send_message", chat_id=1, text="missed")
+        with within():
+            await other.event("new_message")
+        place = {key: welcome[key] for key in ("session", "position")}
+        async with open_with_cookie(node.port, headers, asking(place)) as client:
+            with within():
+                assert (await client.event("auth_success"))["recovered"]
+                assert (await client.event("new_message"))["text"] == "missed"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [b"?auth=", b"?auth=null", b"?auth={&auth={}", b"?auth=%ff", b'?auth={"token":"token-3"}'],
+)
+async def test_an_address_that_asks_for_nothing_we_know_lets_nobody_in(fake, query):
+    """INVALID_AUTH, also for a token: addresses are logged. A proper ``auth`` is still welcome."""
+    headers = ORIGIN + b"Cookie: access_token=token-3\r\n"
+    async with (
+        open_node(fake, auth=auth(cookie="access_token")) as node,
+        open_with_cookie(node.port, headers, query) as client,
+    ):
+        with within():
+            assert (await client.next_event())["data"]["code"] == "INVALID_AUTH"
+            assert (await client.authenticate("token-3"))["user_id"] == 3
+    assert len(fake.calls_to("validate")) == 1
 
 
 async def test_a_cookie_of_a_page_that_may_not_connect_is_never_looked_at(fake):

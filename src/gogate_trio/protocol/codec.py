@@ -78,6 +78,14 @@ def decode_command(envelope: Envelope) -> Command:
     return read(envelope.data)
 
 
+def decode_auth(data: bytes, token: str) -> Auth:
+    """Read the data of an ``auth`` that has its ``token`` from elsewhere. Raises ``Refused``."""
+    asked = _read(_auth_data, msgspec.Raw(data), refusals.INVALID_AUTH)
+    if asked.token is not None:
+        raise Refused(refusals.INVALID_AUTH)
+    return _auth_with(token, asked)
+
+
 def with_position(text: bytes, position: str) -> bytes:
     """Return an encoded event that says where in the stream it is."""
     return b'%b,"position":"%b"}' % (text[:-1], position.encode())
@@ -145,7 +153,11 @@ def _auth(raw: msgspec.Raw) -> Auth:
         raise Refused(refusals.TOKEN_REQUIRED)
     if not is_token(data.token):
         raise Refused(refusals.INVALID_AUTH)
-    return Auth(data.token, data.notices, _resume(data.resume), _presence(data.presence))
+    return _auth_with(data.token, data)
+
+
+def _auth_with(token: str, data: _AuthData) -> Auth:
+    return Auth(token, data.notices, _resume(data.resume), _presence(data.presence))
 
 
 def _presence(asked: list[int] | None) -> tuple[ChatId, ...] | None:
