@@ -20,7 +20,6 @@ from gogate_trio.backend.exchange import Exchange
 from gogate_trio.backend.gate import Gate
 from gogate_trio.backend.requests import Site
 from gogate_trio.backend.rest import RestBackend, open_backend
-from gogate_trio.backend.watch import Watch
 from gogate_trio.errors import BackendError, BackendRejected, BackendUnavailable, OutcomeUnknown
 from gogate_trio.ids import ChatId, MessageId
 from gogate_trio.protocol.commands import MarkRead, SendMessage
@@ -64,7 +63,7 @@ def nowhere(*, slots: int) -> RestBackend:
     """The way to it, with ten seconds for a call."""
     settings = backend_settings("http://x")
     return RestBackend(
-        Exchange(Nowhere(), httpx.URL("http://x"), Watch()),
+        Exchange(Nowhere(), httpx.URL("http://x")),
         Gate(slots=slots, queue=100),
         timeout=10,
         site=Site.of(settings),

@@ -47,27 +47,31 @@ class Conversation:
         """What h11 has read of the answer under way."""
         self._is_last = False
         """Whether no other request may follow."""
-        self._is_closed = False
         self.idle_since = 0.0
         """When it was last of use: trio's time."""
 
     async def ask(
-        self, method: str, request: bytes, timeouts: Timeouts | None = None
+        self, method: str, request: bytes, timeouts: Timeouts
     ) -> PlainHead | h11.Response:
         """Send a whole request; return the head of its answer.
 
         Raises ``NothingLeft`` when no byte of it was sent, else another
-        ``httpx.TransportError``. Without ``timeouts`` somebody else minds the time: nothing but
-        ``close`` ends a wait before its time then, and a cancellation takes effect afterwards.
+        ``httpx.TransportError``.
         """
         try:
-            await self._send(request, timeouts)
+            if timeouts:
+                await self._send(request, timeouts.get("write"))
+            else:
+                await self._pipe.send(request)
         except NothingLeft:
             raise
         except httpx.WriteError:
             # A backend may say no and hang up before it has read everything.
             self._is_last = True
-        data = await self._receive(timeouts)
+        if timeouts:
+            data = await self._receive(timeouts.get("read"))
+        else:
+            data = await self._pipe.receive()
         plain = read_plain_head(data) if method in _ANSWERED else None
         if plain is not None:
             self._left, self._read = plain.length, plain.behind
@@ -76,20 +80,20 @@ class Conversation:
         self._pieces = 0
         talk.receive_data(data)
         while True:
-            event = await self._next(talk, timeouts)
+            event = await self._next(talk, timeouts.get("read"))
             if type(event) is h11.Response:
                 # h11 goes by the coding. Somebody in between may have gone by the length.
                 self._is_last |= {name for name, _ in event.headers} >= _FRAMINGS
                 return event
 
-    async def part(self, timeouts: Timeouts | None = None) -> bytes | None:
+    async def part(self, timeouts: Timeouts) -> bytes | None:
         """Return the next part of the answer's body; None at its end."""
         if self._h11 is not None:
-            event = await self._next(self._h11, timeouts)
+            event = await self._next(self._h11, timeouts.get("read"))
             return bytes(event.data) if type(event) is h11.Data else None
         if not self._left:
             return None
-        data = self._read or await self._receive(timeouts)
+        data = self._read or await self._receive(timeouts.get("read"))
         if not data:
             raise httpx.RemoteProtocolError("the connection ended before the answer did")
         part, self._read = data[: self._left], data[self._left :]
@@ -104,7 +108,7 @@ class Conversation:
             return body
         parts: list[bytes] = []
         size = 0
-        while (part := await self.part()) is not None:
+        while (part := await self.part(_AT_LEISURE)) is not None:
             size += len(part)
             if size > most:
                 return None
@@ -115,7 +119,7 @@ class Conversation:
         """Get ready for another request; False when there cannot be one."""
         talk, self._h11 = self._h11, None
         # Bytes behind the answer would be taken for the next one's.
-        if self._is_closed or self._is_last or self._left or self._read:
+        if self._is_last or self._left or self._read:
             return False
         return talk is None or (
             talk.our_state is h11.DONE
@@ -129,49 +133,38 @@ class Conversation:
 
     def close(self) -> None:
         """Hang up at once. Idempotent."""
-        self._is_closed = True
         self._pipe.close()
 
-    async def _next(self, talk: h11.Connection, timeouts: Timeouts | None) -> h11.Event:
+    async def _next(self, talk: h11.Connection, seconds: float | None) -> h11.Event:
         while True:
             try:
                 event = talk.next_event()
                 if isinstance(event, h11.Event):
-                    await self._count_piece(timeouts)
+                    await self._count_piece()
                     return event
                 # Never PAUSED: that is for whoever waits for a request.
-                talk.receive_data(await self._receive(timeouts))
+                talk.receive_data(await self._receive(seconds))
             except h11.RemoteProtocolError as error:
                 raise httpx.RemoteProtocolError(str(error)) from error
 
-    async def _count_piece(self, timeouts: Timeouts | None) -> None:
+    async def _count_piece(self) -> None:
         """Bound what h11 spends on an answer, and let others have their turns meanwhile."""
         self._pieces += 1
         if self._pieces > ANSWER_PIECES:
             raise httpx.RemoteProtocolError("the answer is in too many pieces")
-        if self._pieces % _PER_TURN:
-            return
-        if timeouts is not None:
+        if not self._pieces % _PER_TURN:
             await trio.lowlevel.checkpoint()
-            return
-        await trio.lowlevel.cancel_shielded_checkpoint()
-        if self._is_closed:
-            raise trio.ClosedResourceError
 
-    async def _receive(self, timeouts: Timeouts | None) -> bytes:
-        if timeouts is None:
-            return await self._pipe.receive_shielded()
-        if (seconds := timeouts.get("read")) is None:
+    async def _receive(self, seconds: float | None) -> bytes:
+        # A scope costs as much as a send, and most callers bring one of their own.
+        if seconds is None:
             return await self._pipe.receive()
         with trio.move_on_after(seconds):
             return await self._pipe.receive()
         raise httpx.ReadTimeout("")
 
-    async def _send(self, data: bytes, timeouts: Timeouts | None) -> None:
-        if timeouts is None:
-            await self._pipe.send_shielded(data)
-            return
-        if (seconds := timeouts.get("write")) is None:
+    async def _send(self, data: bytes, seconds: float | None) -> None:
+        if seconds is None:
             await self._pipe.send(data)
             return
         with trio.move_on_after(seconds) as scope:
@@ -209,6 +202,9 @@ def write_head(method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]
     data = b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode("ascii"), target, block)
     return Head(data, int(lines[1] or b"0"))
 
+
+_AT_LEISURE: Final[Timeouts] = {}
+"""No time-outs of its own: whoever calls has a deadline."""
 
 _LINE: Final = (
     rb"(?:(?!(?i:content-length|transfer-encoding):)"

@@ -4,9 +4,6 @@ Bounds: one deadline for all of it (connecting, sending, reading) and ``limits.A
 of answer. How many run at once is the business of ``gate``. How it ended is a value; what
 that means is the business of ``rest``.
 
-A call on a connection that stands has its deadline kept by the ``Watch``, which closes the
-connection under it; only what has to dial, or goes by httpx's transport, has a scope of its own.
-
 On httpx's transport without its client: a client adds a cookie jar (which would send one
 user's session with another user's call), redirects, the environment's proxies and a log
 line with the address, and costs more than the exchange itself. Where our own transport has a
@@ -30,9 +27,7 @@ from gogate_trio.limits import ANSWER_BYTES
 from gogate_trio.log import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Sequence
-
-    from gogate_trio.backend.watch import Watch
+    from collections.abc import AsyncIterator, Sequence
 
 Endpoint = Literal["validate", "members", "send_message", "add_reaction", "mark_read"]
 
@@ -82,30 +77,32 @@ class Silence(Enum):
 class Exchange:
     """Runs calls over one pool of connections to one address."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, url: httpx.URL, watch: Watch) -> None:
-        """Take the pool, where it leads (scheme, host and port count), and who minds the time."""
+    def __init__(self, transport: httpx.AsyncBaseTransport, url: httpx.URL) -> None:
+        """Take the pool, and where it leads: scheme, host and port count."""
         self._transport = transport
         self._url = url
-        self._watch = watch
+        self._running: set[trio.CancelScope] = set()
 
     async def run(self, call: Call, deadline: float) -> Answer | Silence:
         """Run one call to its end.
 
         Cancellation: it runs to its end or its deadline. A call cancelled within httpcore's
-        pool would leak its place there, and leave unknown what could be known. On what stands no
-        scope shields it: there each wait begins again, shielded, when it is cancelled.
+        pool would leak its place there, and leave unknown what could be known.
         """
-        attempt = _Attempt(call, self._transport, self._url, deadline)
-        self._watch.begin(attempt, deadline)
+        scope = trio.CancelScope(shield=True, deadline=deadline)
+        attempt = _Attempt(call, self._transport, self._url, scope=scope)
+        self._running.add(scope)
         try:
-            await attempt.run(is_watched=self._watch.is_open)
+            with scope:
+                await attempt.run()
         finally:
-            self._watch.end(attempt)
+            self._running.discard(scope)
         return attempt.outcome()
 
     def abandon(self) -> None:
         """Cut every call that is under way: each ends now, as it would at its deadline."""
-        self._watch.cut_all()
+        for scope in self._running:
+            scope.cancel()
 
 
 @attrs.define(eq=False)
@@ -115,81 +112,46 @@ class _Attempt:
     call: Call
     transport: httpx.AsyncBaseTransport
     url: httpx.URL
-    deadline: float
+    scope: trio.CancelScope = attrs.field(kw_only=True)
     sent: bool = False
     status: int | None = None
     body: bytes | None = None
-    is_cut: bool = False
-    standing: Conversation | None = None
-    """What it goes on, where that stood already: the watch closes it."""
-    scope: trio.CancelScope | None = None
-    """Within which it goes otherwise."""
 
     def outcome(self) -> Answer | Silence:
         if self.status is not None:
             return Answer(self.status, self.body)
         return Silence.NO_ANSWER if self.sent else Silence.NOTHING_SENT
 
-    def cut(self) -> None:
-        self.is_cut = True
-        if self.standing is not None:
-            self.standing.close()
-        if self.scope is not None:
-            self.scope.cancel()
-
-    async def run(self, *, is_watched: bool) -> None:
-        """Try once or twice; only if it is watched on what stands, where nothing else cuts it."""
-        left = ATTEMPTS
-        if is_watched and isinstance(self.transport, H11Transport):
-            self.standing = self.transport.take()
-            if self.standing is not None:
-                if not await self._failed(self._talk(self.transport, self.standing)):
-                    return
-                self.standing = None
-                left -= 1
-        with trio.CancelScope(shield=True, deadline=self.deadline) as self.scope:
-            while left and await self._failed(self._exchange(self.scope)):
-                left -= 1
-
-    async def _failed(self, attempt: Awaitable[None]) -> bool:
-        """Whether an attempt failed in such a way that there may be another."""
-        try:
-            await attempt
-        except trio.ClosedResourceError:
-            # Cut: its connection was closed under it.
-            return False
-        except httpx.TransportError as error:
-            # Its text may hold the address.
-            _log.debug(
-                "backend_exchange_failed", endpoint=self.call.endpoint, error=type(error).__name__
-            )
-            return self._may_repeat(error)
-        return False
+    async def run(self) -> None:
+        for _ in range(ATTEMPTS):
+            try:
+                await self._exchange()
+            except httpx.TransportError as error:
+                # Its text may hold the address.
+                _log.debug(
+                    "backend_exchange_failed",
+                    endpoint=self.call.endpoint,
+                    error=type(error).__name__,
+                )
+                if self._may_repeat(error):
+                    continue
+            return
 
     def _may_repeat(self, error: httpx.TransportError) -> bool:
         if isinstance(error, NothingLeft):
             self.sent = False
-            return not self.is_cut
+            return True
         # A refused connection will be refused again.
-        return self.call.harmless and isinstance(error, _CUT) and not self.is_cut
+        return self.call.harmless and isinstance(error, _CUT)
 
-    async def _talk(self, transport: H11Transport, standing: Conversation) -> None:
-        """Run the call on a connection that stands, without httpx's objects in between."""
+    async def _exchange(self) -> None:
         call = self.call
-        try:
-            request = write_head(call.method, call.target, call.headers).before(call.body)
-            self.sent = True
-            head = await standing.ask(call.method, request)
-            self.status = head.status_code
-            self.body = await standing.whole(ANSWER_BYTES)
-        except BaseException:
-            standing.close()
-            raise
-        transport.give_back(standing)
-
-    async def _exchange(self, scope: trio.CancelScope) -> None:
-        call = self.call
-        left = scope.deadline - trio.current_time()
+        if isinstance(self.transport, H11Transport):
+            standing = self.transport.take()
+            if standing is not None:
+                await self._talk(self.transport, standing)
+                return
+        left = self.scope.deadline - trio.current_time()
         request = _Request(call, self.url, _Body(call.body, self), connect=CONNECT_SHARE * left)
         response = await self.transport.handle_async_request(request)
         # Raw: we asked for the bare bytes (Accept-Encoding: identity), and what comes packed
@@ -198,11 +160,25 @@ class _Attempt:
         assert isinstance(parts, httpx.AsyncByteStream)  # noqa: S101 - asynchronous, as asked
         try:
             self.status = response.status_code
-            self.body = await self._read(parts, scope)
+            self.body = await self._read(parts)
         finally:
             await parts.aclose()
 
-    async def _read(self, parts: httpx.AsyncByteStream, scope: trio.CancelScope) -> bytes | None:
+    async def _talk(self, transport: H11Transport, standing: Conversation) -> None:
+        """Run the call on a connection that stands, without httpx's objects in between."""
+        call = self.call
+        try:
+            request = write_head(call.method, call.target, call.headers).before(call.body)
+            self.sent = True
+            head = await standing.ask(call.method, request, {})
+            self.status = head.status_code
+            self.body = await standing.whole(ANSWER_BYTES)
+        except BaseException:
+            standing.close()
+            raise
+        transport.give_back(standing)
+
+    async def _read(self, parts: httpx.AsyncByteStream) -> bytes | None:
         body = bytearray()
         size = 0
         async for part in parts:
@@ -212,7 +188,7 @@ class _Attempt:
             else:
                 # Leaving the loop would leave httpx's generators half run; this makes the
                 # next read end them, and closes the connection.
-                scope.cancel()
+                self.scope.cancel()
         return bytes(body) if size <= ANSWER_BYTES else None
 
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import httpx
 import trio
-
-Wait = Callable[[socket.socket], Awaitable[None]]
 
 
 class NothingLeft(httpx.WriteError):
@@ -30,15 +27,6 @@ class Pipe(Protocol):
 
     async def receive(self) -> bytes:
         """Receive what there is, at least a byte; none at the end of the stream."""
-
-    async def send_shielded(self, data: bytes) -> None:
-        """Send as ``send`` does; nothing but ``close`` ends it before its time.
-
-        That raises ``trio.ClosedResourceError``. A cancellation takes effect afterwards.
-        """
-
-    async def receive_shielded(self) -> bytes:
-        """Receive as ``receive`` does, and be as steadfast as ``send_shielded``."""
 
     def is_readable(self) -> bool:
         """Whether bytes, or the end, have come: to an idle connection, its death."""
@@ -82,21 +70,6 @@ class BarePipe:
 
     async def send(self, data: bytes) -> None:
         """Send everything; almost always the kernel takes it at once."""
-        await self._send(data, trio.lowlevel.wait_writable)
-
-    async def send_shielded(self, data: bytes) -> None:
-        """Send everything, cancelled or not."""
-        await self._send(data, _wait_writable_shielded)
-
-    async def receive(self) -> bytes:
-        """Wait, then look: nothing can have come yet when a call has just been sent."""
-        return await self._receive(trio.lowlevel.wait_readable)
-
-    async def receive_shielded(self) -> bytes:
-        """Wait, cancelled or not, then look."""
-        return await self._receive(_wait_readable_shielded)
-
-    async def _send(self, data: bytes, wait: Wait) -> None:
         sent = 0
         while True:
             try:
@@ -108,11 +81,12 @@ class BarePipe:
                 raise failure(type(error).__name__) from error
             if sent == len(data):
                 return
-            await wait(self._socket)
+            await trio.lowlevel.wait_writable(self._socket)
 
-    async def _receive(self, wait: Wait) -> bytes:
+    async def receive(self) -> bytes:
+        """Wait, then look: nothing can have come yet when a call has just been sent."""
         while True:
-            await wait(self._socket)
+            await trio.lowlevel.wait_readable(self._socket)
             try:
                 return self._socket.recv(_READ_BYTES)
             except BlockingIOError:
@@ -171,17 +145,6 @@ class TlsPipe:
             return b""
         return bytes(data + await self._rest())
 
-    async def send_shielded(self, data: bytes) -> None:
-        """Send everything, cancelled or not."""
-        with trio.CancelScope(shield=True):
-            await self.send(data)
-
-    async def receive_shielded(self) -> bytes:
-        """Receive what there is, cancelled or not."""
-        with trio.CancelScope(shield=True):
-            return await self.receive()
-        raise AssertionError  # nobody cancels that scope
-
     def is_readable(self) -> bool:
         """Whether something has come, were it a goodbye."""
         return self._is_over or self._tcp.is_readable()
@@ -235,24 +198,6 @@ class _Valve(trio.abc.Stream):
     async def aclose(self) -> None:
         """Close the stream."""
         await self._stream.aclose()
-
-
-async def _wait_readable_shielded(sock: socket.socket) -> None:
-    """Wait as if in a shielded scope, which costs 5 µs: it is opened when there is need of it.
-
-    Cancelled, a wait for a socket has done nothing, so it can begin again.
-    """
-    try:
-        await trio.lowlevel.wait_readable(sock)
-    except trio.Cancelled:  # noqa: ASYNC103 - put off: the next checkpoint raises it again
-        with trio.CancelScope(shield=True):
-            await trio.lowlevel.wait_readable(sock)
-
-
-async def _wait_writable_shielded(sock: socket.socket) -> None:
-    # Seldom: a request fits into the kernel's buffer.
-    with trio.CancelScope(shield=True):
-        await trio.lowlevel.wait_writable(sock)
 
 
 _READ_BYTES: Final = 65536

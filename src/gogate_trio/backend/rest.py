@@ -46,7 +46,6 @@ from gogate_trio.backend.reading import (
 )
 from gogate_trio.backend.requests import Site, credentials, require_token, traced
 from gogate_trio.backend.transport import H11Transport
-from gogate_trio.backend.watch import open_watch
 from gogate_trio.errors import (
     BackendBusy,
     BackendError,
@@ -95,9 +94,9 @@ async def open_backend(
     are checked against the system's store (and ``SSL_CERT_FILE``, as OpenSSL reads it).
     """
     url = httpx.URL(settings.url)
-    async with _transport(settings, url) as transport, open_watch() as watch:
+    async with _transport(settings, url) as transport:
         yield RestBackend(
-            Exchange(transport, url, watch),
+            Exchange(transport, url),
             Gate(slots=settings.max_calls, queue=settings.queue),
             timeout=settings.timeout,
             site=Site.of(settings),
