@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from test_failover import cut_off, fail_over, snapshot
 
 from fakes.nodes import open_nodes, until
 from gogate_trio.broker import reading
+from gogate_trio.broker.reading import Reader
+from gogate_trio.broker.scripts import DECLARE
 from gogate_trio.errors import ClusterUnavailable
 
 QUICK = 0.3
@@ -85,3 +88,78 @@ async def test_what_was_read_before_a_window_is_not_forgotten_by_reading_it(valk
 
         assert node.replay(old) is None
         assert not node.position.startswith(old.rsplit("-", 1)[0])
+
+
+@pytest.fixture
+def hold_reading(monkeypatch):
+    """Keep a node's reader from its next look at the stream; returns the event that ends it."""
+    verify, held = Reader._verify, {}
+
+    async def verify_late(reader, wire, **how):
+        if reader.link in held:
+            await held[reader.link].wait()
+        await verify(reader, wire, **how)
+
+    monkeypatch.setattr(Reader, "_verify", verify_late)
+    return lambda node: held.setdefault(node.link, trio.Event())
+
+
+async def test_an_epoch_that_began_before_a_loss_does_not_stand_for_it(valkey, hold_reading):
+    """A node that was away says what was lost since, whatever it has heard of that epoch."""
+    async with open_nodes(valkey.url, 2, deadline=20.0) as (away, other):
+        guest = other.join(wants_positions=True)
+        may_read, may_dial = hold_reading(away), cut_off(away)
+        await valkey.ask(b"CLIENT", b"KILL", b"TYPE", b"normal")
+        other.broker.declare_gap()
+        await guest.hears("resync")
+        away.broker.declare_gap()
+        may_dial.set()
+        # Its sender is back before its reader.
+        await guest.hears("resync", "resync")
+        may_read.set()
+        await away.say("1")
+        await guest.hears("resync", "resync", "1")
+
+
+async def test_a_loss_while_another_is_being_said_is_said_too(valkey):
+    """And the answer that was lost on the way is no loss of its own."""
+    async with open_nodes(valkey.url, 2, deadline=20.0) as (node, other):
+        guest = other.join(wants_positions=True)
+        run, answers = node.link.run, []
+
+        async def run_and_lose(script, *words):
+            reply = await run(script, *words)
+            if script is not DECLARE:
+                return reply
+            answers.append(reply)
+            if reply == [b"ok"] and answers.count(reply) == 1:
+                raise ClusterUnavailable("connection lost")
+            if len(answers) == 3:
+                node.broker.declare_gap()
+            return reply
+
+        node.link.run = run_and_lose
+        node.broker.declare_gap()
+        await guest.hears("resync", "resync")
+        await node.say("1")
+        await guest.hears("resync", "resync", "1")
+
+        assert [reply[0] for reply in answers] == [b"epoch", b"ok", b"epoch", b"epoch", b"ok"]
+
+
+async def test_a_loss_is_said_while_there_is_always_something_to_send(valkey):
+    """Whoever writes all the time keeps nobody from being told to fetch."""
+    async with open_nodes(valkey.url, 2, deadline=20.0) as (node, other):
+        guest = other.join(wants_positions=True)
+        async with trio.open_nursery() as writing:
+
+            async def write_for_ever():
+                while True:
+                    await node.say("on")
+
+            for _ in range(20):
+                writing.start_soon(write_for_ever)
+            await until(lambda: "on" in guest.heard)
+            node.broker.declare_gap()
+            await until(lambda: "resync" in guest.heard)
+            writing.cancel_scope.cancel()

@@ -115,7 +115,7 @@ class RedisBroker:
         if not self._is_attached:
             self._metrics.gaps += 1
             self._teller.declare_gap_alone()
-        self._sender.gap_is_due = True
+        self._sender.gaps += 1
         self._outgoing.ring()
 
     def publish_ephemeral(self, publication: Publication) -> None:

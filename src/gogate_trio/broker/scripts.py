@@ -135,13 +135,16 @@ DECLARE: Final = Script(
 -- ARGV: version, epoch, the next epoch, node, and anything to clear the stream.
 local found = find('epoch', 'head', 'bytes')
 if found.err then return found end
-if found[1] ~= ARGV[2] or not is_sound(found) then return {'epoch'} end
+if found[1] ~= ARGV[2] or not is_sound(found) then
+  return {'epoch', is_epoch(found[1]) and found[1] or ''}
+end
 if ARGV[5] ~= '' then redis.call('DEL', stream) end
 begin(found, ARGV[1], ARGV[3], ARGV[4])
 return {'ok'}
 """
 )
-"""Begins another epoch, where it still is that one: an entry without a number says so."""
+"""Begins another epoch, where it still is that one: an entry without a number says so. Returns
+``ok``; or ``epoch`` and which it is, or nothing where the next node that attaches begins one."""
 
 MOURN: Final = Script(
     _COMMON

@@ -45,9 +45,14 @@ class Sender:
     metrics: Metrics
     tell_alone: Callable[[float], Awaitable[None]]
     """Tells what was published until then, without the stream."""
-    gap_is_due: bool = False
-    """Whether everybody is to be told that something was lost."""
-    _dropped: int = 0
+    gaps: int = 0
+    """How often everybody was to be told that something was lost, besides the backlog's losses."""
+    _asked: int = 0
+    """How many losses there were when it was asked which epoch it is."""
+    _before: bytes = b""
+    """Which it was."""
+    _said: int = 0
+    """How many of the losses everybody is told of."""
     _is_failing: bool = False
     """Whether the last call came to nothing."""
 
@@ -92,10 +97,11 @@ class Sender:
         batch = self.outgoing.batch()
         if not self.teller.epoch:
             await self.outgoing.news.wait()
+        elif self._said < self._losses and not (batch and batch[0].is_told):
+            # The backlog goes first; behind what is new this might wait for ever.
+            await self._declare_gap()
         elif batch:
             await self._send(batch)
-        elif self.gap_is_due or self.outgoing.dropped > self._dropped:
-            await self._declare_gap()
         else:
             await self.outgoing.news.wait()
 
@@ -144,9 +150,30 @@ class Sender:
                 self.outgoing.note_sent(pending, trio.current_time())
                 self.metrics.redis.written += 1
 
+    @property
+    def _losses(self) -> int:
+        return self.gaps + self.outgoing.dropped
+
     async def _declare_gap(self) -> None:
-        dropped, epoch = self.outgoing.dropped, self.teller.epoch
+        """Begin another epoch, unless somebody has done so since the loss.
+
+        It is asked first which one it is: a node that was away may not have heard yet of one
+        that had begun before. An answer that was lost is no reason to begin two.
+        """
+        losses = self._losses
+        if self._asked < losses:
+            self._before, self._asked = await self._begin_after(b""), losses
+        await self._begin_after(self._before)
+        self._said = losses
+
+    async def _begin_after(self, epoch: bytes) -> bytes:
+        """Begin another epoch if it still is that one; return which it was."""
         keys = [self.link.key("meta"), self.link.key("stream")]
-        await self.link.run(DECLARE, keys, VERSION, epoch, new_epoch(), self.link.node, "")
-        # Where it was another epoch by then, somebody else has said so.
-        self.gap_is_due, self._dropped = False, dropped
+        reply = await self.link.run(DECLARE, keys, VERSION, epoch, new_epoch(), self.link.node, "")
+        match reply:
+            case [b"ok"]:
+                return epoch
+            case [b"epoch", bytes() as current]:
+                return current
+            case _:
+                raise ClusterUnavailable("protocol error")
