@@ -131,3 +131,20 @@ async def test_a_bug_in_the_channel_costs_typing_and_not_the_node(valkey, monkey
             await until(lambda: one.metrics.bugs)
         one.broker.publish_ephemeral(event("told", is_durable=False))
         await until(lambda: guest.heard[-1:] == ["told"])
+
+
+async def test_a_bug_that_comes_again_and_again_costs_no_more_than_one_try_a_second(
+    valkey, monkeypatch
+):
+    """And meanwhile the node serves its own."""
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join()
+        monkeypatch.setattr(node.broker, "_be_attached", None)
+        node.broker._sender.outgoing.batch = None
+        node.broker._outgoing.ring()
+        await until(lambda: node.metrics.bugs)
+        before = node.metrics.bugs
+        await trio.sleep(1.5)
+        assert node.metrics.bugs <= before + 3
+        await node.say("1")
+        await guest.hears("1")

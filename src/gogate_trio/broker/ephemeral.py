@@ -1,7 +1,8 @@
 """What may be missed, between nodes: told on a channel of Redis, joined, or not at all.
 
 Each node also says on the channel, every few seconds, that it is there. Hearing oneself is
-the proof that the way there and back works; who hears nothing for long listens anew.
+the proof that the way there and back works. Who does not hear what it has just said, or
+nothing at all for long, listens anew.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Ephemeral:
     _news: trio.Event = attrs.field(factory=trio.Event)
     _heard_at: float = -SILENCE_SECONDS
     """When we last heard ourselves."""
+    _patience: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    """Until when the next word is waited for; another one after each."""
 
     @property
     def is_heard(self) -> bool:
@@ -80,11 +83,16 @@ class Ephemeral:
                 count = min(len(self._waiting), BATCH_PUBLICATIONS)
                 batch = [self._waiting.popleft() for _ in range(count)]
                 message = self.packing.pack_ephemeral(self.link.node, batch)
+                patience = self._patience
                 try:
                     await self.link.call(b"PUBLISH", self.link.channel, message)
                 except ClusterUnavailable:
                     self.metrics.redis.ephemeral_dropped += len(batch) + len(self._waiting)
                     self._waiting.clear()
+                else:
+                    # Nobody waits by this one any more if it is back already.
+                    due = trio.current_time() + self.link.timeout
+                    patience.deadline = min(patience.deadline, due)
                 if not self._waiting:
                     break
 
@@ -97,7 +105,7 @@ class Ephemeral:
                     # Heard at once that all is well, not only with the next beat.
                     self._news.set()
                     while True:
-                        with trio.fail_after(SILENCE_SECONDS):
+                        with trio.fail_after(SILENCE_SECONDS) as self._patience:
                             messages = await wire.listen()
                         for message in messages:
                             self._hear(message)

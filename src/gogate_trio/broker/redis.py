@@ -173,6 +173,7 @@ class RedisBroker:
 
     async def _attach_for_ever(self) -> None:
         while True:
+            pause = 0.0
             try:
                 await self._be_attached()
             except Exception:  # noqa: BLE001 - the fence: a bug costs the place, not the node
@@ -180,9 +181,11 @@ class RedisBroker:
                 _log.exception("broker_failed")
                 # What has been read may be half noted: begin anew.
                 self._teller.begin("", 0)
+                pause = _AFTER_A_BUG_SECONDS
             finally:
                 self._is_attached = False
             await self._go_on_alone()
+            await trio.sleep(pause)
 
     async def _be_attached(self) -> None:
         """Wait for Redis; follow the stream and write to it until it is too slow."""

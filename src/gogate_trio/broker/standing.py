@@ -7,6 +7,7 @@ of a long answer comes within it; what Redis refuses is raised as ``RedisError``
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -17,6 +18,9 @@ from gogate_trio.cluster.link import Link
 from gogate_trio.cluster.wire import Wire
 from gogate_trio.errors import ClusterUnavailable
 from gogate_trio.state.history import new_epoch
+
+_HEAD_DIGITS: Final = 15
+"""of an offset, at most, as in the scripts: more are none of ours"""
 
 
 @attrs.frozen
@@ -95,7 +99,7 @@ async def look(link: Link, wire: Wire) -> tuple[str, int] | None:
         await link.check(wire)
         reply = await wire.ask(b"HMGET", link.key("meta"), b"epoch", b"head")
     match reply:
-        case [bytes() as epoch, bytes() as head] if head.isdigit():
+        case [bytes() as epoch, bytes() as head] if head.isdigit() and len(head) <= _HEAD_DIGITS:
             return epoch.decode("ascii", "replace"), int(head)
         case _:
             return None
