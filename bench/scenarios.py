@@ -50,6 +50,8 @@ class Scenario:
     """How long the backend takes for an answer."""
     text_bytes: int = 64
     warmup: float = 0.3
+    speakers: int = 0
+    """Of each group, who take turns in all its chats; 0: each chat has one, and another one."""
     every_chat: bool = False
     """The warm-up lasts until every chat had a message: its members are known by then."""
     seconds: float = 1.0
@@ -117,6 +119,16 @@ def _growth_chats(chats: int) -> Scenario:
         chat_size=100,
         chats=chats,
         every_chat=True,
+    )
+
+
+def _speakers(speakers: int, chats: int, title: str) -> Scenario:
+    return replace(
+        _growth_chats(chats),
+        name=f"growth-speakers-{speakers}",
+        title=title,
+        speakers=speakers,
+        peers=("gogate", "floor"),
     )
 
 
@@ -257,6 +269,8 @@ ALL = (
         window=128,
     ),
     *(_growth_chats(chats) for chats in GROWTH_CHATS),
+    _speakers(1, 100, "100 chats of the same 100 connections, of which always the same speaks"),
+    _speakers(100, 1, "one chat of 100 connections, which take turns to speak"),
 )
 """Every scenario, in the order of the report."""
 

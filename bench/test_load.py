@@ -73,3 +73,14 @@ def test_a_fault_is_counted(fault: str, counts: dict[str, int]) -> None:
     result = run_trial(liar(fault), SMALL)
 
     assert {name: result[name] for name in counts} == counts
+
+
+@pytest.mark.parametrize("speakers", [1, 10])
+def test_speakers_take_turns_in_all_chats_of_their_group(speakers: int) -> None:
+    """Whoever speaks, in whichever of four chats: each delivery is the one that had to come."""
+    scenario = replace(SMALL, chats=4, lanes=1, rate=0, speakers=speakers, every_chat=True)
+    result = run_trial(liar("none"), scenario)
+
+    assert result["finished"]
+    assert result["deliveries"] == result["messages"] * 10 > 0
+    assert result["lost"] == result["unexpected"] == result["misdirected"] == 0

@@ -100,6 +100,7 @@ def _options(scenario: Scenario, rate: float) -> list[str]:
         "stall": STALL_SECONDS,
         "window": scenario.window,
         "text-bytes": scenario.text_bytes,
+        "speakers": scenario.speakers,
     }
     options = [text for name, value in values.items() for text in (f"--{name}", str(value))]
     flags = {

@@ -35,6 +35,7 @@ struct options {
     int clients, chats, chat_size;
     int lanes;                   /* message streams that are busy at the same time */
     int burst;                   /* messages of one lane that leave together */
+    int speakers;                /* of each group, who take turns in all its chats; 0: another one in each chat */
     bool sync;                   /* all lanes fire together when everything has arrived */
     double rate;                 /* messages a second, evenly spaced; 0: closed loop */
     bool volley;                 /* at a rate: all streams send one message at each moment */

@@ -54,7 +54,7 @@ static void read_options(int argc, char **argv)
         {"burst", 1, 0, 'b'}, {"sync", 0, 0, 'S'}, {"volley", 0, 0, 'v'}, {"rate", 1, 0, 'r'}, {"warmup", 1, 0, 'w'},
         {"seconds", 1, 0, 's'}, {"settle", 1, 0, 'i'}, {"stall", 1, 0, 't'}, {"slow", 1, 0, 'z'},
         {"window", 1, 0, 'W'}, {"text-bytes", 1, 0, 'x'}, {"every-chat", 0, 0, 'e'},
-        {"spread", 0, 0, 'd'}, {0, 0, 0, 0},
+        {"spread", 0, 0, 'd'}, {"speakers", 1, 0, 'q'}, {0, 0, 0, 0},
     };
     int pids = 0;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;)
@@ -80,6 +80,7 @@ static void read_options(int argc, char **argv)
         case 'z': opt.slow = atoi(optarg); break;
         case 'W': opt.window = atoi(optarg); break;
         case 'x': opt.text_bytes = atoi(optarg); break;
+        case 'q': opt.speakers = atoi(optarg); break;
         case 'e': opt.every_chat = true; break;
         default: exit(2);
         }
@@ -93,6 +94,8 @@ static void read_options(int argc, char **argv)
         die("--lanes must be a multiple of --chats, or less");
     if (opt.lanes > opt.chats && opt.lanes / opt.chats > opt.chat_size)
         die("more --lanes than members to send");
+    if (opt.speakers > opt.chat_size || (opt.speakers && opt.lanes > opt.chats))
+        die("--speakers is --chat-size at most, with --chats lanes at most");
     if (opt.text_bytes < 48 || opt.text_bytes > 12000)
         die("--text-bytes is 48 to 12000");
     if (opt.burst > 64)

@@ -30,7 +30,7 @@ void traffic_init(void)
 {
     uint32_t groups = (uint32_t)(opt.clients / opt.chat_size);
     bool many_chats = opt.chats >= opt.lanes;
-    senders_per_chat = many_chats ? 1 : (uint32_t)(opt.lanes / opt.chats);
+    senders_per_chat = opt.speakers ? (uint32_t)opt.speakers : many_chats ? 1 : (uint32_t)(opt.lanes / opt.chats);
     stream_count = (uint32_t)opt.chats * senders_per_chat;
     streams = calloc(stream_count, sizeof *streams);
     lane_at = calloc((size_t)opt.lanes, sizeof *lane_at);
@@ -42,7 +42,8 @@ void traffic_init(void)
         struct stream *s = &streams[n];
         uint32_t within = n % senders_per_chat, size = (uint32_t)opt.chat_size;
         s->chat = n / senders_per_chat;
-        s->sender = s->chat % groups * size + (within * size / senders_per_chat + s->chat / groups) % size;
+        uint32_t shift = opt.speakers ? 0 : s->chat / groups;
+        s->sender = s->chat % groups * size + (within * size / senders_per_chat + shift) % size;
         s->lane = n % (uint32_t)opt.lanes;
         s->stamps = calloc(STAMPS, sizeof *s->stamps);
     }
