@@ -75,5 +75,6 @@ class BackendSettings:
         Choice[Transport](("h11", "httpx")),
         default="h11",
         help="What carries the calls: GoGate's own connections, or httpx's, which cost several"
-        " times the CPU. To rule one out when something is odd.",
+        " times the CPU and take whatever a backend sends unasked for the answer to the next call."
+        " To rule one out when something is odd.",
     )
