@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from secrets import token_hex
 
 import pytest
 import trio
@@ -442,3 +443,27 @@ async def test_who_catches_up_makes_nobody_wait_and_does_not_begin_anew(valkey):
         assert nodes[0].metrics.redis.detachments == 1
         await until(lambda: sorted(plain[1].heard) == sorted([*texts, "new"]))
         assert sorted(plain[0].heard) == sorted([*texts, "new"])
+
+
+async def test_what_does_not_come_through_in_one_go_comes_in_smaller_ones(valkey):
+    """However narrow the way: the others get the backlog, and the node is one with them again."""
+    async with open_nodes(valkey.url, 2, deadline=QUICK) as nodes:
+        _, plain = watched(nodes)
+        call, refused = nodes[0].link.call, []
+
+        async def call_if_small(*words):
+            if sum(len(word) for word in words if isinstance(word, bytes)) > 60_000:
+                refused.append(words)
+                raise ClusterUnavailable("no answer in time")
+            return await call(*words)
+
+        nodes[0].link.call = call_if_small
+        valkey.pause()
+        texts = [token_hex(4000) for _ in range(40)]
+        await nodes[0].say(*texts)
+        valkey.resume()
+        await attached(nodes)
+
+        for person in plain:
+            await person.hears(*texts)
+        assert refused

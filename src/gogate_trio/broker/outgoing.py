@@ -95,15 +95,15 @@ class Outgoing:
         """Return the first whose place is not certain."""
         return next((each for each in self._untold if not each.settled.is_set()), None)
 
-    def batch(self) -> list[Pending]:
-        """Return what is to be sent next, in one go: at least one if there is any."""
+    def batch(self, most: int = BATCH_BYTES) -> list[Pending]:
+        """Return what is to be sent next, in one go: ``most`` bytes, or one if there is any."""
         batch: list[Pending] = []
         size = 0
         for pending in self._waiting:
             if pending.is_sent:
                 continue
             size += len(pending.payload)
-            if batch and (len(batch) >= BATCH_PUBLICATIONS or size > BATCH_BYTES):
+            if batch and (len(batch) >= BATCH_PUBLICATIONS or size > most):
                 break
             batch.append(pending)
         return batch

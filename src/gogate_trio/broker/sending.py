@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import attrs
 import trio
@@ -23,6 +24,7 @@ from gogate_trio.cluster.link import Link
 from gogate_trio.cluster.wire import Reply, Word
 from gogate_trio.errors import ClusterUnavailable
 from gogate_trio.limits import (
+    BATCH_BYTES,
     ONCE_SECONDS,
     REDIS_LONGEST_PAUSE_SECONDS,
     REDIS_PAUSE_SECONDS,
@@ -30,6 +32,9 @@ from gogate_trio.limits import (
 )
 from gogate_trio.metrics import Metrics
 from gogate_trio.state.history import new_epoch
+
+_LEAST_BYTES: Final = BATCH_BYTES // 64
+"""of a batch where more does not come through: 16 KiB/s do where REDIS_TIMEOUT is a second"""
 
 
 @attrs.define(eq=False)
@@ -53,6 +58,8 @@ class Sender:
     """Which it was."""
     _said: int = 0
     """How many of the losses everybody is told of."""
+    _most: int = BATCH_BYTES
+    """Bytes of payload that are sent in one go."""
     _is_failing: bool = False
     """Whether the last call came to nothing."""
 
@@ -73,6 +80,8 @@ class Sender:
                 await self._do_next()
             except ClusterUnavailable:
                 self._is_failing = True
+                # Perhaps it was more than comes through in time.
+                self._most = max(self._most // 2, _LEAST_BYTES)
                 await trio.sleep(pause)
                 pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
             else:
@@ -94,7 +103,7 @@ class Sender:
             await self.tell_alone(now - timeout)
 
     async def _do_next(self) -> None:
-        batch = self.outgoing.batch()
+        batch = self.outgoing.batch(self._most)
         if not self.teller.epoch:
             await self.outgoing.news.wait()
         elif self._said < self._losses and not (batch and batch[0].is_told):
@@ -103,6 +112,7 @@ class Sender:
         elif batch:
             await self._send(batch)
         else:
+            self._most = BATCH_BYTES
             await self.outgoing.news.wait()
 
     def _due_at(self) -> float:
