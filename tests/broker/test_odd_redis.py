@@ -83,6 +83,29 @@ async def test_what_is_gone_from_the_middle_of_the_stream_is_a_gap_once(valkey):
         assert node.metrics.gaps == 1
 
 
+@pytest.mark.parametrize("junk", [("RPUSH", "x"), ("SET", "9" * 5000)])
+async def test_what_a_stranger_puts_in_place_of_a_nodes_number_costs_the_stream_nothing(
+    valkey, junk
+):
+    """Not a bug, not the epoch: the node reads the stream anew, and its next word goes through."""
+    command, *words = junk
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1")
+        await guest.hears("1")
+        epoch = await valkey.ask("HGET", META, "epoch")
+        mine = f"{{gogate}}:last:{node.link.node}"
+        await valkey.ask("DEL", mine)
+        await valkey.ask(command, mine, *words)
+        await valkey.ask("HINCRBY", META, "head", 5)
+        await guest.hears("1", "resync")
+        await node.say("7")
+        await guest.hears("1", "resync", "7")
+
+        assert await valkey.ask("HGET", META, "epoch") == epoch
+        assert (node.metrics.gaps, node.metrics.bugs) == (1, 0)
+
+
 async def test_gateways_of_two_databases_hear_nothing_of_each_other(valkey):
     """One Redis, two numbers, the same prefix: neither messages nor typing pass."""
     other = f"{valkey.url.removesuffix('0')}1"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import attrs
+from coredis.exceptions import WrongTypeError
 
 from gogate_trio.broker.packing import VERSION, Header, read_header
 from gogate_trio.broker.scripts import ATTACH, DECLARE
@@ -19,8 +20,8 @@ from gogate_trio.cluster.wire import Wire
 from gogate_trio.errors import ClusterUnavailable
 from gogate_trio.state.history import new_epoch
 
-_HEAD_DIGITS: Final = 15
-"""of an offset, at most, as in the scripts: more are none of ours"""
+_DIGITS: Final = 15
+"""of an offset or a number, at most, as in the scripts: more are none of ours"""
 
 
 @attrs.frozen
@@ -99,14 +100,22 @@ async def look(link: Link, wire: Wire) -> tuple[str, int] | None:
         await link.check(wire)
         reply = await wire.ask(b"HMGET", link.key("meta"), b"epoch", b"head")
     match reply:
-        case [bytes() as epoch, bytes() as head] if head.isdigit() and len(head) <= _HEAD_DIGITS:
+        case [bytes() as epoch, bytes() as head] if head.isdigit() and len(head) <= _DIGITS:
             return epoch.decode("ascii", "replace"), int(head)
         case _:
             return None
 
 
 async def ask_had(link: Link, wire: Wire) -> int:
-    """Return the number of the last one of ours that Redis has put into a stream."""
+    """Return the number of the last one of ours that Redis has put into a stream.
+
+    What a stranger has put there instead is no such number; the next publication replaces it.
+    """
     with link.deadline():
-        reply = await wire.ask(b"GET", link.key(f"last:{link.node}"))
-    return int(reply) if isinstance(reply, bytes) and reply.isdigit() else 0
+        try:
+            reply = await wire.ask(b"GET", link.key(f"last:{link.node}"))
+        except WrongTypeError:
+            return 0
+    if not isinstance(reply, bytes) or not reply.isdigit() or len(reply) > _DIGITS:
+        return 0
+    return int(reply)
