@@ -437,6 +437,26 @@ async def test_a_node_that_is_killed_is_missed_once(valkey):
         assert await valkey.ask(b"ZCARD", a.link.key("owing")) == 2
 
 
+async def test_a_clock_that_was_set_back_keeps_nobody_alive(valkey):
+    """Whoever died before is gone, missed and offline no later than if they had died since."""
+    async with open_nodes(valkey, "a", "b") as (a, b):
+        await begin_stream(valkey, a)
+        await trio.sleep(MISSING)
+        a.die()
+        seconds, _ = await valkey.ask(b"TIME")
+        ahead = (int(seconds) + 3600) * 1000
+        for name in ("nodes", "owing"):
+            await valkey.ask(b"ZADD", a.link.key(name), ahead, a.link.node)
+        await valkey.ask(b"ZADD", a.link.key("left"), ahead, ANN)
+
+        await until(lambda: b.metrics.nodes == 1 and mourned(b) == 1)
+        await trio.sleep(PULSE.grace)
+        look = b.look_at(ANN)
+        await look.get_to_know([ANN])
+        look.expire()
+        assert not look.is_online(ANN)
+
+
 async def test_who_says_goodbye_is_not_missed_unless_it_owes_something(valkey):
     """A node that could not tell everything says so, and is missed at once."""
     async with open_nodes(valkey, "a", "b", "c") as (a, b, c):

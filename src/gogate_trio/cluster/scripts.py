@@ -32,6 +32,11 @@ for key, kind in pairs({[nodes] = 'zset', [left] = 'zset', [owing] = 'zset', [us
 end
 local before = redis.call('ZSCORE', owing, me)
 local ago = before and now + lease - tonumber(before) or -1
+-- Where the clock was set back, as by a change of masters, nobody waits for it to catch up.
+for key, latest in pairs({[nodes] = now + lease, [owing] = now + lease, [left] = now}) do
+  local ahead = redis.call('ZRANGEBYSCORE', key, '(' .. latest, '+inf', 'LIMIT', 0, 1000)
+  for _, member in ipairs(ahead) do redis.call('ZADD', key, latest, member) end
+end
 redis.call('ZADD', nodes, now + lease, me)
 redis.call('ZADD', owing, now + lease, me)
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now - grace)
