@@ -208,9 +208,9 @@ _AT_LEISURE: Final[Timeouts] = {}
 
 _LINE: Final = (
     rb"(?:(?!(?i:content-length|transfer-encoding):)"
-    rb"[-!#$%&'*+.^_`|~0-9A-Za-z]++: [\t\x20-\x7e\x80-\xff]*+\r\n)"
+    rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)"
 )
-_LINES: Final = re.compile(rb"%b*+(?:(?i:content-length): ([0-9]{1,15})\r\n%b*+)?" % (_LINE, _LINE))
+_LINES: Final = re.compile(rb"%b*(?:(?i:content-length): ([0-9]{1,15})\r\n%b*)?" % (_LINE, _LINE))
 _TARGET: Final = re.compile(rb"/[\x21-\x7e]*")
 _FRAMINGS: Final = frozenset({b"content-length", b"transfer-encoding"})
 _PER_TURN: Final = 256

@@ -65,20 +65,23 @@ def _join_chunks(data: bytes) -> bytes | None:
 
 _NEUTRAL: Final = (
     rb"(?:(?!content-length:|transfer-encoding:|connection:)"
-    rb"[-!#$%&'*+.^_`|~0-9a-z]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
-    rb"|connection:[\t ]*+keep-alive[\t ]*+\r\n)*+"
+    rb"[-!#$%&'*+.^_`|~0-9a-z]+:[\t\x20-\x7e\x80-\xff]*\r\n"
+    rb"|connection:[\t ]*keep-alive[\t ]*\r\n)*"
 )
 """Lines that say nothing about where the body ends, or whether another answer may follow."""
 
 _FRAMING: Final = (
-    rb"(?:content-length:[\t ]*+([0-9]{1,15})|transfer-encoding:[\t ]*+(?-i:chunked))[\t ]*+\r\n"
+    rb"(?:content-length:[\t ]*([0-9]{1,15})|transfer-encoding:[\t ]*(?-i:chunked))[\t ]*\r\n"
 )
 _PLAIN: Final = re.compile(
     # No 204, 205 or 304: they end with their heads, or ought to.
-    rb"HTTP/1\.1 (?!20[45]|304)([2-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n"
+    rb"HTTP/1\.1 (?!20[45]|304)([2-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
     rb"((?i:%b%b%b))\r\n" % (_NEUTRAL, _FRAMING, _NEUTRAL)
 )
-"""Possessive throughout: what it does not match, it gives up after one look at each byte."""
+"""No byte can be taken in two ways: what it does not match, it gives up after a few looks.
+
+Not possessive: before Python 3.11.5 groups that are take too much, or crash.
+"""
 
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _CHUNKS: Final = 16

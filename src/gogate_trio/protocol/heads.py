@@ -31,10 +31,10 @@ def read_plain_head(data: bytes) -> tuple[Head, int] | None:
     return Head(method, target, headers, b"1.1"), match.end()
 
 
-_TOKEN: Final = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]++"
+_TOKEN: Final = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 _PLAIN: Final = re.compile(
-    rb"(%b) ([\x21-\x7e]++) HTTP/1\.1\r\n((?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
+    rb"(%b) ([\x21-\x7e]+) HTTP/1\.1\r\n((?:%b:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
     % (_TOKEN, _TOKEN)
 )
-"""Possessive throughout: what it does not match, it gives up after one look at each byte."""
+"""No byte can be taken in two ways: what it does not match, it gives up after a few looks."""
 _BODY: Final = frozenset({b"content-length", b"transfer-encoding"})
