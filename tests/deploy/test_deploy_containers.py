@@ -19,11 +19,12 @@ from fakes.backend import open_fake_backend
 from fakes.certificates import Authority, Files
 from fakes.clients import open_client
 from fakes.node import open_node
+from fakes.ports import free_port
 from fakes.process import open_gateway
 from fakes.secrets import KEY
 from fakes.systemd import PATIENCE, environment
 from fakes.watched import numbers_at
-from fixtures.proxies import free_port, nginx_command, wait_for_port
+from fixtures.proxies import nginx_command, wait_for_port
 from fixtures.systemd import run_command
 from fixtures.valkey import open_valkey
 from gogate_trio.config import Settings

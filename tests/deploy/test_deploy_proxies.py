@@ -13,9 +13,10 @@ import trio
 from fakes.backend import open_fake_backend
 from fakes.certificates import Authority, Files, open_secure
 from fakes.node import CONTROL_RATE, open_node
+from fakes.ports import free_port
 from fakes.process import open_gateway
 from fakes.systemd import PATIENCE, environment
-from fixtures.proxies import free_port, haproxy_command, nginx_command, wait_for_port
+from fixtures.proxies import haproxy_command, nginx_command, wait_for_port
 from fixtures.systemd import run_command
 from gogate_trio.config import WebSocketSettings
 from gogate_trio.limits import HANDSHAKE_SECONDS

@@ -11,6 +11,7 @@ import trio
 
 from fakes.api import call
 from fakes.clients import open_client
+from fakes.ports import free_port
 from fakes.process import open_gateway
 from fakes.systemd import PATIENCE, environment, launch, open_notify_socket
 from fixtures.systemd import PYTHON, get_health, run_command, settings
@@ -158,7 +159,7 @@ async def _stopped(pid):
 
 async def test_a_client_that_came_before_the_gateway_is_served(fake, systemd, tmp_path):
     """With systemd's own tool: the first connect starts the gateway, on sockets with names."""
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     given = settings(fake, NOTIFY_SOCKET=systemd.address, PORT="1")
     command = [
         "systemd-socket-activate",
@@ -182,7 +183,7 @@ async def test_a_client_that_came_before_the_gateway_is_served(fake, systemd, tm
 
 async def test_a_socket_called_internal_is_the_internal_port(fake, tmp_path):
     """Wherever it stands among the others: clients do not come in there, and probes do."""
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     command = [
         "systemd-socket-activate",
         *(f"--listen=127.0.0.1:{port}" for port in ports),
@@ -202,11 +203,6 @@ async def test_a_socket_called_internal_is_the_internal_port(fake, tmp_path):
     assert gateway.event("serving")["port"] == ports[1]
     assert gateway.event("serving")["sockets"] == ["gogate.socket"]
     assert gateway.event("serving_internal")["port"] == ports[0]
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 async def test_a_restart_refuses_no_connect(fake, tmp_path):
