@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 import canary
 import collector
+from gogate_trio.poller import Poller, open_poller
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,3 +36,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """For ``-n auto``, half as many again as processors: a good part of a test is waiting."""
     return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
+@pytest.fixture
+async def poller() -> AsyncIterator[Poller]:
+    """What sockets are waited for with."""
+    async with open_poller() as opened:
+        yield opened

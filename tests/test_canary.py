@@ -29,6 +29,7 @@ from gogate_trio.errors import OperatorError
 from gogate_trio.log.journal import Journal
 from gogate_trio.log.writing import Lines
 from gogate_trio.config import LogSettings
+from gogate_trio.poller import Poller
 from gogate_trio.server.connection import Connection
 from gogate_trio.server.wire import Wire
 
@@ -96,11 +97,11 @@ def test_captured_traceback():
 
 
 def test_direct_send(pair, secret):
-    Wire(pair[0], "peer").send_nowait(b"x " + secret.encode())
+    Wire(pair[0], "peer", Poller()).send_nowait(b"x " + secret.encode())
 
 
 async def test_send_all(pair, secret):
-    await Wire(pair[0], "peer").send_all(memoryview(secret.encode()))
+    await Wire(pair[0], "peer", Poller()).send_all(memoryview(secret.encode()))
 
 
 async def test_received(secret):

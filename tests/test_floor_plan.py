@@ -19,7 +19,7 @@ FLOORS = [
     ("ground", ["errors", "limits", "ids"]),
     ("protocol", ["protocol"]),
     ("state", ["state"]),
-    ("edges", ["config", "log", "metrics", "outbox", "statefile", "systemd", "tracing"]),
+    ("edges", ["config", "log", "metrics", "outbox", "poller", "statefile", "systemd", "tracing"]),
     ("adapters", ["backend", "broker", "cluster"]),
     (
         "house",

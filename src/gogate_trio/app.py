@@ -23,6 +23,7 @@ from gogate_trio.config import Settings
 from gogate_trio.internal.opening import open_internal
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.poller import open_poller
 from gogate_trio.reload import Reloader
 from gogate_trio.server.drain import drain
 from gogate_trio.server.heartbeat import sweep
@@ -143,7 +144,10 @@ async def run_node(  # noqa: PLR0913  # keyword-only, and most have a default
     tls = Tls(settings.tls) if settings.tls.cert else None
     async with (
         open_tracing(settings.tracing, settings.cluster.name, metrics) as tracer,
-        open_listeners(settings.listen, [each.socket for each in service.inherited]) as listeners,
+        open_poller() as poller,
+        open_listeners(
+            settings.listen, poller, [each.socket for each in service.inherited]
+        ) as listeners,
         open_backend(settings.backend, metrics.observe_call) as backend,
         open_link_if_any(settings.cluster, metrics.redis) as link,
         trio.open_nursery() as supervisor,

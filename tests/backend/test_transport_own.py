@@ -28,21 +28,28 @@ from gogate_trio.protocol.commands import SendMessage
 
 if TYPE_CHECKING:
     from gogate_trio.backend.pipe import Pipe
+    from gogate_trio.poller import Poller
 
 HELLO = SendMessage(ChatId(1), "hello")
 BODY = b'{"id":1}'
 KEEPALIVE = 3.0
 
 
-def transport_to(url: str) -> H11Transport:
-    """A transport to an address."""
-    return H11Transport(httpx.URL(url), ssl.create_default_context(), keepalive=KEEPALIVE)
+@pytest.fixture
+def transport_to(poller):
+    """Make a transport to an address."""
+
+    def make(url: str) -> H11Transport:
+        context = ssl.create_default_context()
+        return H11Transport(httpx.URL(url), context, poller, keepalive=KEEPALIVE)
+
+    return make
 
 
 # ── one answer is never taken for another ────────────────────────────────────
 
 
-async def test_bytes_behind_an_answer_are_never_the_next_one():
+async def test_bytes_behind_an_answer_are_never_the_next_one(transport_to):
     """A backend, or somebody before it, that says more than it was asked loses its connection."""
     answer = http(200, BODY) + http(200, b"forged!!")
     async with (
@@ -55,7 +62,7 @@ async def test_bytes_behind_an_answer_are_never_the_next_one():
     assert hostile.connections == 3
 
 
-async def test_bytes_that_come_while_nobody_asked_are_never_the_next_answer():
+async def test_bytes_that_come_while_nobody_asked_are_never_the_next_answer(transport_to):
     """The same when they arrive after the answer was read."""
     spoken = trio.Event()
 
@@ -76,7 +83,7 @@ async def test_bytes_that_come_while_nobody_asked_are_never_the_next_answer():
 # ── requests that must not leave ─────────────────────────────────────────────
 
 
-async def test_another_address_is_refused():
+async def test_another_address_is_refused(transport_to):
     """No key and no token ever goes anywhere but to the backend."""
     async with (
         open_hostile_backend(says(http(200, BODY))) as backend,
@@ -108,7 +115,7 @@ async def test_another_address_is_refused():
         ([(b"Content-Length", b"0"), (b"Transfer-Encoding", b"chunked")], b"/"),
     ],
 )
-async def test_what_would_not_arrive_as_it_was_meant_does_not_leave(headers, target):
+async def test_what_would_not_arrive_as_it_was_meant_does_not_leave(headers, target, transport_to):
     """Broken lines, forged lines, and lengths that are not the body's."""
     async with (
         open_hostile_backend(says(http(200, BODY))) as hostile,
@@ -127,7 +134,7 @@ async def test_what_would_not_arrive_as_it_was_meant_does_not_leave(headers, tar
 # ── connections come and go ──────────────────────────────────────────────────
 
 
-async def test_an_idle_connection_is_good_for_so_long(mock_clock):
+async def test_an_idle_connection_is_good_for_so_long(mock_clock, transport_to):
     """Just before the backend would hang up, we do: at the next request."""
     async with (
         open_hostile_backend(says(http(200, BODY), keep=True)) as hostile,
@@ -143,7 +150,7 @@ async def test_an_idle_connection_is_good_for_so_long(mock_clock):
         assert hostile.connections == 2
 
 
-async def test_closing_leaves_no_connection_open():
+async def test_closing_leaves_no_connection_open(transport_to):
     """What is idle closes at once, what is in use with its call."""
     before = holding()
     async with open_hostile_backend(says(http(200, bytes(300_000)), keep=True)) as hostile:
@@ -156,7 +163,7 @@ async def test_closing_leaves_no_connection_open():
 
 
 @pytest.mark.parametrize("secure", [False, True])
-async def test_calls_cancelled_at_any_moment_leak_nothing(secure):
+async def test_calls_cancelled_at_any_moment_leak_nothing(secure, transport_to):
     """While dialling, shaking hands, sending, reading: no descriptor, no task stays behind."""
     answer = http(200, bytes(100_000))
     async with open_hostile_backend(says(answer, keep=True)) as hostile:
@@ -197,12 +204,12 @@ async def test_no_more_connections_than_calls():
 # ── nothing left ─────────────────────────────────────────────────────────────
 
 
-async def test_a_pipe_knows_that_nothing_left():
+async def test_a_pipe_knows_that_nothing_left(poller):
     """Reset before the first byte: the kernel took nothing, so nobody has seen it."""
     listener = socket.create_server(("127.0.0.1", 0))
     stream = await trio.open_tcp_stream(*listener.getsockname())
     accepted, _ = listener.accept()
-    pipe = BarePipe(stream)
+    pipe = BarePipe(stream, poller)
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     accepted.close()
     listener.close()
@@ -233,6 +240,10 @@ class Gone:
         """Not yet."""
         return False
 
+    def mind(self, until: float | None) -> bool:
+        """As what was meant."""
+        return self._pipe.mind(until)
+
     def close(self) -> None:
         """Close what was meant."""
         self._pipe.close()
@@ -244,8 +255,8 @@ async def test_a_deed_of_which_nothing_left_is_sent_once_more(monkeypatch, break
     dial = transport_module.dial
     pipes = []
 
-    async def dial_badly(url: httpx.URL, context: ssl.SSLContext) -> Pipe:
-        pipe = await dial(url, context)
+    async def dial_badly(url: httpx.URL, context: ssl.SSLContext, poller: Poller) -> Pipe:
+        pipe = await dial(url, context, poller)
         pipes.append(pipe)
         return Gone(pipe) if len(pipes) <= breaks else pipe
 

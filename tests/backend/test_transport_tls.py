@@ -87,7 +87,7 @@ UNTIL_THE_END = b"HTTP/1.1 200 OK\r\n\r\n" + BODY
     ],
     ids=["answer", "goodbye", "end of the answer"],
 )
-async def test_a_record_behind_an_answer_is_no_part_of_the_next(answer, last_word, at_once):
+async def test_a_record_behind_an_answer_is_no_part_of_the_next(answer, last_word, at_once, poller):
     """It came with the answer, so the socket says nothing of it: it would answer the next call.
 
     That is not httpx's, which hands it out.
@@ -115,7 +115,7 @@ async def test_a_record_behind_an_answer_is_no_part_of_the_next(answer, last_wor
 
     async with open_hostile_backend(say_too_much, tls=tls) as hostile:
         url = hostile.url.replace("127.0.0.1", "localhost")
-        async with H11Transport(httpx.URL(url), context, keepalive=3) as transport:
+        async with H11Transport(httpx.URL(url), context, poller, keepalive=3) as transport:
             for _ in range(3):
                 assert await ask(transport, request(url, BODY)) == (200, BODY)
 

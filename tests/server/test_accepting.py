@@ -12,9 +12,9 @@ from gogate_trio.limits import SEND_BUFFER_BYTES
 from gogate_trio.server.sockets import open_listener
 
 
-async def test_an_accepted_socket_sends_at_once_and_keeps_little():
+async def test_an_accepted_socket_sends_at_once_and_keeps_little(poller):
     """What is set on the listener holds for whoever it lets in: no delay, a small buffer."""
-    listener = open_listener("127.0.0.1", 0)
+    listener = open_listener("127.0.0.1", 0, poller)
     with within(), socket.create_connection(("127.0.0.1", listener.port)):
         wire = await listener.accept()
 
@@ -27,9 +27,9 @@ async def test_an_accepted_socket_sends_at_once_and_keeps_little():
         await listener.aclose()
 
 
-async def test_a_crowd_at_the_door_holds_up_nobody_inside():
+async def test_a_crowd_at_the_door_holds_up_nobody_inside(poller):
     """Of a hundred in the queue some are let in at once; then others have their turn."""
-    listener, let_in, turns = open_listener("127.0.0.1", 0), [], []
+    listener, let_in, turns = open_listener("127.0.0.1", 0, poller), [], []
 
     async def accept():
         while len(let_in) < 100:
@@ -55,9 +55,9 @@ async def test_a_crowd_at_the_door_holds_up_nobody_inside():
     assert 1 < max(steps) <= 2 * 32
 
 
-async def test_a_client_that_was_cut_off_before_the_first_look_is_not_read():
+async def test_a_client_that_was_cut_off_before_the_first_look_is_not_read(poller):
     """Looking at once is no way past a cancellation: what it sent is still there."""
-    listener = open_listener("127.0.0.1", 0)
+    listener = open_listener("127.0.0.1", 0, poller)
     with within(), socket.create_connection(("127.0.0.1", listener.port)) as client:
         client.sendall(b"hello")
         wire = await listener.accept()

@@ -34,11 +34,11 @@ async def _visit(port, greetings):
         greetings.append(await stream.receive_some())
 
 
-async def test_those_in_the_queue_are_accepted_and_the_others_come_to_the_neighbour():
+async def test_those_in_the_queue_are_accepted_and_the_others_come_to_the_neighbour(poller):
     """Who has connected is served by the one that stops, who connects meanwhile by the other."""
     greetings = []
-    leaving = open_listener("127.0.0.1", 0, reuse_port=True)
-    staying = open_listener("127.0.0.1", leaving.port, reuse_port=True)
+    leaving = open_listener("127.0.0.1", 0, poller, reuse_port=True)
+    staying = open_listener("127.0.0.1", leaving.port, poller, reuse_port=True)
     with within():
         async with trio.open_nursery() as visiting, trio.open_nursery() as serving:
             await serving.start(_serve, staying)
@@ -66,10 +66,10 @@ async def test_those_in_the_queue_are_accepted_and_the_others_come_to_the_neighb
     assert overlooked > 0
 
 
-async def test_a_port_of_our_own_is_closed_at_once():
+async def test_a_port_of_our_own_is_closed_at_once(poller):
     """Nobody else would take those whose connection is half made; those in the queue are served."""
     greetings = []
-    leaving = open_listener("127.0.0.1", 0)
+    leaving = open_listener("127.0.0.1", 0, poller)
     with within():
         async with trio.open_nursery() as visiting:
             for _ in range(CLIENTS):
@@ -86,22 +86,22 @@ async def test_a_port_of_our_own_is_closed_at_once():
     assert took < LAST_CALL_SECONDS
 
 
-async def test_a_queue_that_nobody_accepts_does_not_hold_up_the_drain():
+async def test_a_queue_that_nobody_accepts_does_not_hold_up_the_drain(poller):
     """Who is in it then is reset, as without all this."""
-    leaving = open_listener("127.0.0.1", 0)
+    leaving = open_listener("127.0.0.1", 0, poller)
     with within(5):
         async with leaving, await trio.open_tcp_stream("127.0.0.1", leaving.port):
             await leaving.last_call()
 
 
-async def test_an_inherited_socket_is_left_to_the_next():
+async def test_an_inherited_socket_is_left_to_the_next(poller):
     """Its queue is not emptied and nobody is overlooked: somebody else has it open as well."""
     greetings = []
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
         ours = held.dup()
         ours.setblocking(False)
-        leaving = Listener(ours, is_own=False)
+        leaving = Listener(ours, poller, is_own=False)
         with within():
             async with trio.open_nursery() as visiting:
                 await leaving.last_call()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from gogate_trio.server.wire import Wire
+from gogate_trio.server.wire import Take, Wire
 
 if TYPE_CHECKING:
     from random import Random
@@ -103,6 +103,11 @@ class MemoryWire(Wire):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive at least one byte, or none at the end of the stream."""
         return await self._incoming.take(max_bytes or 65536)
+
+    async def feed(self, take: Take, max_bytes: int) -> None:
+        """Hand over all that is received, until there is enough."""
+        while take(await self.receive_some(max_bytes)):
+            pass
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything. Cancelled, some of it went."""

@@ -131,6 +131,10 @@ class Conversation:
         """Whether the other side has hung up, or speaks out of turn, while nobody asked."""
         return self._pipe.is_readable()
 
+    def mind(self, until: float | None) -> bool:
+        """Mind the time as ``Pipe.mind`` does."""
+        return self._pipe.mind(until)
+
     def close(self) -> None:
         """Hang up at once. Idempotent."""
         self._pipe.close()
@@ -153,7 +157,8 @@ class Conversation:
         if self._pieces > ANSWER_PIECES:
             raise httpx.RemoteProtocolError("the answer is in too many pieces")
         if not self._pieces % _PER_TURN:
-            await trio.lowlevel.checkpoint()
+            # A call that minds its time by itself is not to be cancelled.
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def _receive(self, seconds: float | None) -> bytes:
         # A scope costs as much as a send, and most callers bring one of their own.

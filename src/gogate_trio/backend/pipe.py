@@ -1,11 +1,12 @@
 """A connected way for bytes to the backend, bare or in TLS, that closes without waiting.
 
-Bare, it is the non-blocking socket itself: a call's one send and one receive cost 19 µs that
-way, 30 through trio's ``SocketStream``.
+Bare, it is the non-blocking socket itself, registered with a poller: a wait that has a deadline
+and is cut by nothing else needs no scope there.
 """
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
@@ -13,6 +14,8 @@ from typing import Final, Protocol
 
 import httpx
 import trio
+
+from gogate_trio.poller import BOTH, Poller, TimeUp
 
 
 class NothingLeft(httpx.WriteError):
@@ -31,11 +34,18 @@ class Pipe(Protocol):
     def is_readable(self) -> bool:
         """Whether bytes, or the end, have come: to an idle connection, its death."""
 
+    def mind(self, until: float | None) -> bool:
+        """Let no wait be cancelled from now on, nor last longer than until then; None: as before.
+
+        Trio's clock, seconds; when it comes, ``httpx.ReadTimeout`` is raised. False where that
+        cannot be had without a scope.
+        """
+
     def close(self) -> None:
         """Let go of the socket, without a goodbye. Idempotent."""
 
 
-async def dial(url: httpx.URL, context: ssl.SSLContext) -> Pipe:
+async def dial(url: httpx.URL, context: ssl.SSLContext, poller: Poller) -> Pipe:
     """Connect to the host of a URL, by whichever of its addresses answers first.
 
     Raises ``httpx.ConnectError``. Cancelled, no socket stays open.
@@ -48,7 +58,7 @@ async def dial(url: httpx.URL, context: ssl.SSLContext) -> Pipe:
     except (OSError, UnicodeError) as error:
         raise httpx.ConnectError(type(error).__name__) from error
     if not secure:
-        return BarePipe(stream)
+        return BarePipe(stream, poller)
     pipe = TlsPipe(stream, context, host)
     try:
         await pipe.shake_hands()
@@ -61,12 +71,14 @@ async def dial(url: httpx.URL, context: ssl.SSLContext) -> Pipe:
 class BarePipe:
     """A TCP connection as it is."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, poller: Poller) -> None:
         """Take the stream's socket over."""
         self._socket = socket.socket(fileno=stream.socket.detach())
         self._socket.setblocking(False)
-        self._news = select.poll()
-        self._news.register(self._socket, select.POLLIN)
+        self._source = poller.add(self._socket, BOTH)
+        self._wait = self._source.news
+        self._unasked = select.poll()
+        self._unasked.register(self._socket, select.POLLIN)
 
     async def send(self, data: bytes) -> None:
         """Send everything; almost always the kernel takes it at once."""
@@ -75,34 +87,50 @@ class BarePipe:
             try:
                 sent += self._socket.send(memoryview(data)[sent:] if sent else data)
             except BlockingIOError:
-                pass
+                self._source.is_dry()
             except OSError as error:
                 failure = httpx.WriteError if sent else NothingLeft
                 raise failure(type(error).__name__) from error
             if sent == len(data):
                 return
-            await trio.lowlevel.wait_writable(self._socket)
+            await self._news()
 
     async def receive(self) -> bytes:
         """Wait, then look: nothing can have come yet when a call has just been sent."""
         while True:
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._news()
             try:
-                return self._socket.recv(_READ_BYTES)
+                data = self._socket.recv(_READ_BYTES)
             except BlockingIOError:
+                self._source.is_dry()
                 continue
             except OSError as error:
                 raise httpx.ReadError(type(error).__name__) from error
+            if len(data) == _READ_BYTES:
+                self._source.look_again()
+            return data
 
     def is_readable(self) -> bool:
         """Whether something has come."""
-        return bool(self._news.poll(0))
+        return bool(self._unasked.poll(0))
+
+    def mind(self, until: float | None) -> bool:
+        """Mind the time of every wait from now on."""
+        self._source.until = math.inf if until is None else until
+        self._wait = self._source.news if until is None else self._source.minded_news
+        return True
 
     def close(self) -> None:
         """Close the socket."""
         if self._socket.fileno() >= 0:
-            trio.lowlevel.notify_closing(self._socket)
+            self._source.remove()
             self._socket.close()
+
+    async def _news(self) -> None:
+        try:
+            await self._wait()
+        except TimeUp:
+            raise httpx.ReadTimeout("") from None
 
 
 class TlsPipe:
@@ -148,6 +176,10 @@ class TlsPipe:
     def is_readable(self) -> bool:
         """Whether something has come, were it a goodbye."""
         return self._is_over or self._tcp.is_readable()
+
+    def mind(self, until: float | None) -> bool:  # noqa: ARG002 - the port's
+        """Return False: an ``SSLStream`` takes notice of a cancellation at each step."""
+        return False
 
     def close(self) -> None:
         """Close the socket under it."""

@@ -53,6 +53,7 @@ from gogate_trio.errors import (
     BackendUnavailable,
     OutcomeUnknown,
 )
+from gogate_trio.poller import open_poller
 from gogate_trio.state.breaker import Verdict
 from gogate_trio.tracing.spans import current
 
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from gogate_trio.backend.gate import GateStatistics
     from gogate_trio.config import BackendSettings
     from gogate_trio.ids import ChatId
+    from gogate_trio.poller import Poller
     from gogate_trio.protocol.commands import AddReaction, MarkRead, SendMessage
 
 Outcome = Literal["ok", "rejected", "unavailable", "busy", "unknown", "cancelled"]
@@ -94,7 +96,7 @@ async def open_backend(
     are checked against the system's store (and ``SSL_CERT_FILE``, as OpenSSL reads it).
     """
     url = httpx.URL(settings.url)
-    async with _transport(settings, url) as transport:
+    async with open_poller() as poller, _transport(settings, url, poller) as transport:
         yield RestBackend(
             Exchange(transport, url),
             Gate(slots=settings.max_calls, queue=settings.queue),
@@ -105,10 +107,12 @@ async def open_backend(
         )
 
 
-def _transport(settings: BackendSettings, url: httpx.URL) -> httpx.AsyncBaseTransport:
+def _transport(
+    settings: BackendSettings, url: httpx.URL, poller: Poller
+) -> httpx.AsyncBaseTransport:
     context = _context(url)
     if settings.transport == "h11":
-        return H11Transport(url, context, keepalive=KEEPALIVE_SECONDS)
+        return H11Transport(url, context, poller, keepalive=KEEPALIVE_SECONDS)
     limits = httpx.Limits(
         max_connections=settings.max_calls,
         max_keepalive_connections=settings.max_calls,

@@ -11,6 +11,7 @@ call, not by a clock.
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections import deque
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from gogate_trio.backend.conversation import Timeouts
+    from gogate_trio.poller import Poller
 
 
 class H11Transport(httpx.AsyncBaseTransport):
@@ -36,7 +38,9 @@ class H11Transport(httpx.AsyncBaseTransport):
     ``ConnectTimeout`` mean that nothing was sent.
     """
 
-    def __init__(self, url: httpx.URL, context: ssl.SSLContext, *, keepalive: float) -> None:
+    def __init__(
+        self, url: httpx.URL, context: ssl.SSLContext, poller: Poller, *, keepalive: float
+    ) -> None:
         """Take where the backend is (scheme, host and port count), and whom to believe it.
 
         ``keepalive``: the seconds for which an idle connection is good.
@@ -47,6 +51,7 @@ class H11Transport(httpx.AsyncBaseTransport):
         self._keepalive = keepalive
         self._idle: deque[Conversation] = deque()
         self._is_closed = False
+        self._poller = poller
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its answer, the body still to be read and closed."""
@@ -80,6 +85,7 @@ class H11Transport(httpx.AsyncBaseTransport):
         if self._is_closed or not conversation.go_on():
             conversation.close()
             return
+        conversation.mind(None)
         conversation.idle_since = trio.current_time()
         self._idle.append(conversation)
 
@@ -95,11 +101,13 @@ class H11Transport(httpx.AsyncBaseTransport):
             conversation.close()
         return None
 
+    def cut_all(self) -> None:
+        """End every wait whose time is minded, as its deadline would."""
+        self._poller.cut_all()
+
     async def _dial(self, seconds: float | None) -> Conversation:
-        if seconds is None:
-            return Conversation(await dial(self._url, self._context))
-        with trio.move_on_after(seconds):
-            return Conversation(await dial(self._url, self._context))
+        with trio.move_on_after(math.inf if seconds is None else seconds):
+            return Conversation(await dial(self._url, self._context, self._poller))
         raise httpx.ConnectTimeout("")
 
 

@@ -17,6 +17,7 @@ from gogate_trio.internal.api.problems import page_of
 from gogate_trio.internal.intake import Intake
 from gogate_trio.limits import HANDSHAKE_SECONDS, LINGER_SECONDS
 from gogate_trio.log import get_logger
+from gogate_trio.poller import open_poller
 from gogate_trio.protocol.handshake import (
     BODY_REFUSED,
     TIMED_OUT,
@@ -65,10 +66,12 @@ async def serve_internal(  # noqa: PLR0913 - where, what, and what it is handed
 
     Sockets that are ``inherited`` are listened on in place of one of our own.
     """
-    listeners = [Listener(each, is_own=False) for each in inherited] or [open_listener(host, port)]
-    bound = listeners[0].port
     desk = Desk(pages, api)
-    async with trio.open_nursery() as answering:
+    async with open_poller() as poller, trio.open_nursery() as answering:
+        listeners = [Listener(each, poller, is_own=False) for each in inherited] or [
+            open_listener(host, port, poller)
+        ]
+        bound = listeners[0].port
         await answering.start(trio.serve_listeners, desk.welcome, listeners)
         _log.info("serving_internal", host=host, port=bound)
         task_status.started(bound)

@@ -28,13 +28,13 @@ from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Event, Reconnect, error_of
 from gogate_trio.protocol.frames import echo_of, text_frame
-from gogate_trio.protocol.guard import FrameGuard, Handover
+from gogate_trio.protocol.guard import FrameGuard, Handover, Item
 from gogate_trio.protocol.handshake import Head, acceptance
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.server.goodbye import last_words, say_goodbye
 from gogate_trio.server.house import House, Visit
 from gogate_trio.server.library import Library
-from gogate_trio.server.wire import Wire
+from gogate_trio.server.wire import Wire, feed
 from gogate_trio.server.writer import write
 
 _log = get_logger(__name__)
@@ -72,6 +72,8 @@ class Connection:
         self._listed = False
         self._parted = False
         self._guard = FrameGuard(house.settings.websocket.max_message_size)
+        self._unheard: list[Item] = []
+        """What the guard has let through and nobody has looked at."""
         self._outcomes: CallerOutcomes | None = None
         self._reading = trio.CancelScope()
         self._leaving: trio.Event | None = None
@@ -111,6 +113,11 @@ class Connection:
             self._house.admission.authenticated(self._ticket)
         self.user = user
         return True
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it has been hung up on."""
+        return self.hangup is not None
 
     @property
     def is_listening(self) -> bool:
@@ -215,27 +222,55 @@ class Connection:
         self.hang_up(close.backend_away(random.uniform(*AWAY_SECONDS)))  # noqa: S311 - no secret
 
     async def _read(self, conversation: trio.Nursery) -> None:
+        """Hear what the client says until it is hung up on.
+
+        Text messages that come whole are mostly taken in the poller's task, while this one waits;
+        what else comes wakes it, and is waited for here.
+        """
         settings = self._house.settings.websocket
         library = Library(conversation, self.outbox, max_message=settings.max_message_size)
-        size = settings.read_buffer_size
-        data, self._behind = self._behind or await self._stream.receive_some(size), b""
-        while data:
-            self.heard_at = trio.current_time()
-            self.is_pinged = False
-            items = self._guard.feed(bytes(data))
-            answers_pings = not self._guard.controls or self._may_control()
-            for item in items:
-                match item:
-                    case bytes():
-                        self._receive(item)
-                    case Handover() if answers_pings or not item.is_ping:
-                        await self._hand_over(library, item)
-                    case Hangup():
-                        self.hang_up(item)
-                if self.hangup is not None:
-                    return
-            data = await self._stream.receive_some(size)
-        self.hang_up(close.LOST)
+        behind, self._behind = self._behind, b""
+        if not behind or self._take(behind):
+            await feed(self._stream, self._take, settings.read_buffer_size)
+        while not self.is_leaving:
+            await self._hear(library)
+            if not self.is_leaving:
+                await feed(self._stream, self._take, settings.read_buffer_size)
+
+    async def _hear(self, library: Library) -> None:
+        """Look at what the guard has let through, from the first that is no plain text message."""
+        items, self._unheard = self._unheard, []
+        answers_pings = not self._guard.controls or self._may_control()
+        for item in items:
+            match item:
+                case bytes():
+                    self._receive(item)
+                case Handover() if answers_pings or not item.is_ping:
+                    await self._hand_over(library, item)
+                case Hangup():
+                    self.hang_up(item)
+            if self.is_leaving:
+                return
+
+    def _take(self, data: bytes) -> bool:
+        """Take what has come, as far as it is text messages; whether that is all there was.
+
+        It may run in the poller's task.
+        """
+        if not data:
+            self.hang_up(close.LOST)
+            return False
+        self.heard_at = trio.current_time()
+        self.is_pinged = False
+        items = self._guard.feed(data)
+        for index, item in enumerate(items):
+            if type(item) is not bytes:
+                self._unheard = items[index:]
+                return False
+            self._receive(item)
+            if self.is_leaving:
+                return False
+        return not self._guard.controls
 
     def _may_control(self) -> bool:
         """Whether the pings and pongs of the last read were within their rate."""

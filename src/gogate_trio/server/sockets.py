@@ -12,6 +12,7 @@ import trio
 from gogate_trio.config import ListenSettings
 from gogate_trio.errors import OperatorError
 from gogate_trio.limits import BACKLOG, SEND_BUFFER_BYTES
+from gogate_trio.poller import Poller
 from gogate_trio.server.lastcall import last_call
 from gogate_trio.server.wire import Wire
 
@@ -19,12 +20,15 @@ from gogate_trio.server.wire import Wire
 class Listener(trio.abc.Listener[Wire]):
     """A listening TCP socket whose accepted sockets are ``Wire``s."""
 
-    def __init__(self, sock: socket.socket, *, is_own: bool, is_shared: bool = False) -> None:
-        """Take over a bound, listening, non-blocking socket.
+    def __init__(
+        self, sock: socket.socket, poller: Poller, *, is_own: bool, is_shared: bool = False
+    ) -> None:
+        """Take over a bound, listening, non-blocking socket; ``poller`` is for those it accepts.
 
         ``is_own``: nobody else has it open; ``is_shared``: others listen on the same port.
         """
         self._socket = sock
+        self._poller = poller
         self._is_own = is_own
         self._is_shared = is_shared
         self._looks = 0
@@ -52,7 +56,8 @@ class Listener(trio.abc.Listener[Wire]):
             except ConnectionAbortedError:
                 continue
             else:
-                return _prepared(sock, str(address[0]))
+                sock.setblocking(False)
+                return Wire(sock, str(address[0]).removeprefix("::ffff:"), self._poller)
 
     async def last_call(self) -> None:
         """Have those accepted who have come, and let nobody else come. Then close it.
@@ -69,21 +74,16 @@ class Listener(trio.abc.Listener[Wire]):
         await trio.lowlevel.checkpoint()
 
 
-def _prepared(sock: socket.socket, peer: str) -> Wire:
-    sock.setblocking(False)
-    return Wire(sock, peer.removeprefix("::ffff:"))
-
-
 @asynccontextmanager
 async def open_listeners(
-    settings: ListenSettings, inherited: Sequence[socket.socket] = ()
+    settings: ListenSettings, poller: Poller, inherited: Sequence[socket.socket] = ()
 ) -> AsyncIterator[list[Listener]]:
     """Listen on these sockets or, when there are none, where the settings say.
 
     The block's end closes what is still open. Raises as ``open_listener`` does.
     """
-    listeners = [Listener(sock, is_own=False) for sock in inherited] or [
-        open_listener(settings.host, settings.port, reuse_port=settings.reuse_port)
+    listeners = [Listener(sock, poller, is_own=False) for sock in inherited] or [
+        open_listener(settings.host, settings.port, poller, reuse_port=settings.reuse_port)
     ]
     async with AsyncExitStack() as open_ones:
         for listener in listeners:
@@ -91,7 +91,7 @@ async def open_listeners(
         yield listeners
 
 
-def open_listener(host: str, port: int, *, reuse_port: bool = False) -> Listener:
+def open_listener(host: str, port: int, poller: Poller, *, reuse_port: bool = False) -> Listener:
     """Listen on a host ("" is every interface, both IP versions) and port (0 is any free one).
 
     Raises ``OperatorError`` when that cannot be had.
@@ -101,7 +101,7 @@ def open_listener(host: str, port: int, *, reuse_port: bool = False) -> Listener
     except OSError as error:
         raise OperatorError(f"cannot listen on port {port}: {error.strerror}") from None
     sock.setblocking(False)
-    return Listener(sock, is_own=True, is_shared=reuse_port)
+    return Listener(sock, poller, is_own=True, is_shared=reuse_port)
 
 
 def _bound(host: str, port: int, *, reuse_port: bool) -> socket.socket:

@@ -9,17 +9,30 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from typing import Final
 
 import trio
+
+from gogate_trio.poller import Poller, Source
+
+Take = Callable[[bytes], bool]
+"""What is done with bytes received, none at the end; whether more is wanted."""
 
 
 class Wire(trio.abc.HalfCloseableStream):
     """A connected, non-blocking TCP socket. One task reads, one writes."""
 
-    def __init__(self, sock: socket.socket, peer: str) -> None:
+    def __init__(self, sock: socket.socket, peer: str, poller: Poller) -> None:
         """Take the socket over. ``peer`` is the other side's address, for logs and limits."""
         self._socket = sock
+        self._poller = poller
+        self._source: Source | None = None
+        """Registered with the first wait."""
+        self._take: Take = _nothing
+        self._take_bytes = 0
+        self._is_sated = False
+        """Whether ``_take`` wants no more."""
         self._is_new = True
         """Whether nothing was read yet: who waited in the queue has sent its request by now."""
         self._more_to_read = False
@@ -47,12 +60,44 @@ class Wire(trio.abc.HalfCloseableStream):
             try:
                 data = self._socket.recv(size)
             except BlockingIOError:
+                self._registered().is_dry()
                 await self._readable()
             except OSError as error:
                 raise trio.BrokenResourceError from error
             else:
                 self._more_to_read = len(data) == size
                 return data
+
+    async def feed(self, take: Take, max_bytes: int) -> None:
+        """Hand all that is received to ``take``, until that says no, as ``feed`` below.
+
+        It is called in the poller's task, but for what follows a read that was full: who sends
+        faster than he is read costs his own task its turns. Raises as ``receive_some`` does, and
+        what ``take`` raises. Cancelled, all that was received was handed over.
+        """
+        self._take, self._take_bytes, self._is_sated = take, max_bytes, False
+        try:
+            while not self._is_sated:
+                if self._more_to_read:
+                    self._is_sated = not take(await self.receive_some(max_bytes))
+                else:
+                    await self._registered().try_on_news(self._read_on)
+        finally:
+            # The loop that accepts holds on to the wire that came last.
+            self._take = _nothing
+
+    def _read_on(self) -> bool:
+        """Read once and hand it over; whether the reading task is needed for what comes next."""
+        try:
+            data = self._socket.recv(self._take_bytes)
+        except BlockingIOError:
+            self._registered().is_dry()
+            return False
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+        self._more_to_read = len(data) == self._take_bytes
+        self._is_sated = not self._take(data)
+        return self._is_sated or self._more_to_read
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything. Cancelled, some of it went."""
@@ -86,6 +131,8 @@ class Wire(trio.abc.HalfCloseableStream):
         """Close the socket at once; whoever waits on it gets ``trio.ClosedResourceError``."""
         if self._socket.fileno() < 0:
             return
+        if self._source is not None:
+            self._source.remove()
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
@@ -96,12 +143,33 @@ class Wire(trio.abc.HalfCloseableStream):
         self.close()
 
     async def _readable(self) -> None:
+        await self._registered().news()
+
+    def _registered(self) -> Source:
         self._check_open()
-        await trio.lowlevel.wait_readable(self._socket)
+        if self._source is None:
+            self._source = self._poller.add(self._socket)
+        return self._source
 
     def _check_open(self) -> None:
         if self._socket.fileno() < 0:
             raise trio.ClosedResourceError
+
+
+async def feed(stream: trio.abc.ReceiveStream, take: Take, max_bytes: int) -> None:
+    """Hand all that is received from a stream of any kind to ``take``, until that says no.
+
+    The end, too: as no bytes. ``take`` must not block.
+    """
+    if isinstance(stream, Wire):
+        await stream.feed(take, max_bytes)
+        return
+    while take(bytes(await stream.receive_some(max_bytes))):
+        pass
+
+
+def _nothing(_data: bytes) -> bool:
+    return False
 
 
 _READ_BYTES: Final = 65536
