@@ -155,10 +155,11 @@ class Hub:
                     self._have_all_fetch()
 
     def _note(self, run: list[Publication], seconds: float) -> None:
+        now = trio.current_time()
         self._metrics.fan_out.observe(seconds)
         for publication in run:
             if publication.since is not None:
-                self._metrics.told.observe(trio.current_time() - publication.since)
+                self._metrics.told.observe(now - publication.since)
         if self._tracer is not None:
             trace(self._tracer, run, seconds)
 

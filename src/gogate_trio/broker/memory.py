@@ -30,10 +30,11 @@ class MemoryBroker:
 
         Cancelled, it was not published, and its key is free.
         """
-        now = trio.current_time()
-        if self.once.is_known(publication.key, now):
-            return False
-        self.once.note(publication.key, now)
+        if publication.key is not None:
+            now = trio.current_time()
+            if self.once.is_known(publication.key, now):
+                return False
+            self.once.note(publication.key, now)
         self._metrics.publications += 1
         self._offset += 1
         publication.offset = self._offset

@@ -75,7 +75,9 @@ class Connection:
         self._unheard: list[Item] = []
         """What the guard has let through and nobody has looked at."""
         self._outcomes: CallerOutcomes | None = None
-        self._reading = trio.CancelScope()
+        self._reading = trio.CancelScope(
+            deadline=self.opened_at + house.settings.websocket.auth_timeout
+        )
         self._leaving: trio.Event | None = None
         """Set when it is hung up on while it reads no more: a draining node's connection."""
         self._written = trio.Event()
@@ -181,8 +183,6 @@ class Connection:
     async def _converse(self, conversation: trio.Nursery) -> None:
         try:
             self._shake_hands()
-            patience = self._house.settings.websocket.auth_timeout
-            self._reading.deadline = trio.current_time() + patience
             with self._reading:
                 await self._read(conversation)
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):

@@ -13,17 +13,34 @@ import trio
 from gogate_trio.limits import HEAD_BYTES, HEADERS
 from gogate_trio.protocol.handshake import BAD_REQUEST, HEAD_TOO_BIG, Head, Status, fault_of_head
 from gogate_trio.protocol.heads import read_plain_head
+from gogate_trio.server.wire import Wire
 
 _TOO_LARGE = 431
 """h11's hint when the head passes its limit."""
 
 
-async def read_head(stream: trio.abc.ReceiveStream) -> tuple[Head, bytes] | Status | None:
+def read_head_at_once(wire: Wire) -> tuple[Head, bytes] | Status | bytes:
+    """Read the head of a client that has sent it by now, as most have who waited in the queue.
+
+    Return it as ``read_head`` does, or what there is of it. Raises as that does.
+    """
+    data = wire.receive_at_once(_READ_BYTES)
+    plain = read_plain_head(data)
+    if plain is None:
+        return data
+    head, end = plain
+    return _check(head, data[end:])
+
+
+async def read_head(
+    stream: trio.abc.ReceiveStream, data: bytes = b""
+) -> tuple[Head, bytes] | Status | None:
     """Return the head and what came behind it, why it is refused, or None at end of stream.
 
-    Raises ``trio.BrokenResourceError`` when the connection was reset.
+    ``data`` is what was received of it before. Raises ``trio.BrokenResourceError`` when the
+    connection was reset.
     """
-    data = bytes(await stream.receive_some(_READ_BYTES))
+    data = data or bytes(await stream.receive_some(_READ_BYTES))
     plain = read_plain_head(data)
     if plain is not None:
         head, end = plain

@@ -39,7 +39,7 @@ from gogate_trio.protocol.handshake import (
 )
 from gogate_trio.protocol.origins import ANY, OriginPolicy, OriginRule
 from gogate_trio.server.connection import Connection
-from gogate_trio.server.door import read_head
+from gogate_trio.server.door import read_head, read_head_at_once
 from gogate_trio.server.farewell import see_off
 from gogate_trio.server.house import House, Visit
 from gogate_trio.server.pages import Page, find, render
@@ -116,7 +116,7 @@ class Server:
             return
         self._turning_away += 1
         try:
-            stream, read = await self._read(wire, trio.CancelScope(), LINGER_SECONDS)
+            stream, read = await self._read(wire, LINGER_SECONDS)
             if isinstance(read, tuple):
                 read = UNAVAILABLE if read[0].path == WEBSOCKET_PATH else read
             await self._answer_page(stream, read)
@@ -130,7 +130,8 @@ class Server:
 
     async def _receive(self, wire: Wire, ticket: Ticket) -> Connection | None:
         """Answer a page, or why there is none; return the connection of a WebSocket."""
-        stream, read = await self._read_unless_shut(wire)
+        within = LAST_HEAD_SECONDS if self._is_shut else HANDSHAKE_SECONDS
+        stream, read = await self._read(wire, within)
         if not isinstance(read, tuple) or read[0].path != WEBSOCKET_PATH:
             await self._answer_page(stream, read)
             return None
@@ -152,16 +153,6 @@ class Server:
         if not is_within(peer, self._proxies):
             return peer
         return client_address(head, peer, self._proxies)
-
-    async def _read_unless_shut(self, wire: Wire) -> tuple[Wire | TlsWire, Read]:
-        asking = trio.CancelScope()
-        self._asking.add(asking)
-        try:
-            return await self._read(
-                wire, asking, LAST_HEAD_SECONDS if self._is_shut else HANDSHAKE_SECONDS
-            )
-        finally:
-            self._asking.discard(asking)
 
     def _fault_of(self, head: Head, peer: str, ticket: Ticket) -> Status | None:
         """Why this request may not become a WebSocket, if anything."""
@@ -195,25 +186,32 @@ class Server:
         self._house.metrics.turned_away[full.value] += 1
         _log.info("turned_away", kind=full.value, peer=address)
 
-    async def _read(
-        self, wire: Wire, asking: trio.CancelScope, within: float
-    ) -> tuple[Wire | TlsWire, Read]:
+    async def _read(self, wire: Wire, within: float) -> tuple[Wire | TlsWire, Read]:
         """Read the head, in TLS where that is spoken; and the stream on which to answer it.
 
-        One scope has the deadline of it all: ``shut`` may bring it forward.
+        What has come is looked at first: the scope for a wait costs more. It has the deadline of it
+        all, which ``shut`` may bring forward.
         """
-        asking.deadline = trio.current_time() + within
         stream: Wire | TlsWire = wire
+        asking = None
         try:
+            came = read_head_at_once(wire) if self._tls is None else b""
+            if not isinstance(came, bytes):
+                return wire, came
+            asking = trio.CancelScope(deadline=trio.current_time() + within)
+            self._asking.add(asking)
             with asking:
                 if self._tls is not None:
                     secured = await self._secure(wire, self._tls)
                     if not isinstance(secured, TlsWire):
                         return wire, secured
                     stream = secured
-                return stream, await read_head(stream)
+                return stream, await read_head(stream, came)
         except trio.BrokenResourceError:
             return stream, None
+        finally:
+            if asking is not None:
+                self._asking.discard(asking)
         if self._tls is not None and stream is wire:
             # In the middle of TLS there is no way to say it.
             return wire, None

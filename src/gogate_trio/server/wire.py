@@ -33,13 +33,22 @@ class Wire(trio.abc.HalfCloseableStream):
         self._take_bytes = 0
         self._is_sated = False
         """Whether ``_take`` wants no more."""
-        self._is_new = True
-        """Whether nothing was read yet: who waited in the queue has sent its request by now."""
         self._more_to_read = False
         self.peer = peer
         self.send_nowait = sock.send
         """Send what the kernel takes at once and return how many bytes; raises
         ``BlockingIOError`` for none, ``OSError`` when the peer is gone."""
+
+    def receive_at_once(self, max_bytes: int) -> bytes:
+        """Receive what has come by now, if anything. Raises ``trio.BrokenResourceError``."""
+        try:
+            data = self._socket.recv(max_bytes)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+        self._more_to_read = len(data) == max_bytes
+        return data
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive at least one byte, or none at the end of the stream.
@@ -48,10 +57,7 @@ class Wire(trio.abc.HalfCloseableStream):
         was received.
         """
         size = max_bytes or _READ_BYTES
-        if self._is_new:
-            self._is_new = False
-            await trio.lowlevel.checkpoint_if_cancelled()
-        elif self._more_to_read:
+        if self._more_to_read:
             # The last read was full: look at once, for waiting costs more than looking.
             await trio.lowlevel.checkpoint()
         else:
