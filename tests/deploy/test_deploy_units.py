@@ -117,6 +117,7 @@ def test_instances_differ_from_the_one_gateway_in_what_they_must():
     assert settings_of("gogate@.service")["Environment"] == [
         "REUSE_PORT=true",
         "INTERNAL_PORT=909%i",
+        "NODE_NAME=%l-%i",
     ]
 
 
