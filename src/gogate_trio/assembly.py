@@ -188,7 +188,7 @@ def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could
         shared=shared,
     )
     dials = Dials(metrics, house, hub, history, publisher, membership, backend, presence, broker)
-    readiness = Readiness(backend, supervisor, broker)
+    readiness = Readiness(backend, supervisor, broker, admission)
     nodes = company.survey if company else SingleNode(card)
     rooms = Rooms(house, broker, membership, publisher, messages, nodes, presence, dials, readiness)
     return Node(house, hub, broker, keeper, presence, company, dials, readiness, rooms, succession)

@@ -8,6 +8,7 @@ from fakes.clients import open_client
 from fakes.leaks import settles
 from fakes.node import within
 from fakes.watched import open_watched
+from gogate_trio.config import AdmissionSettings
 
 READY = {
     "ready": True,
@@ -50,6 +51,18 @@ async def test_a_draining_node_is_not_ready_but_says_so_to_the_end(fake):
     assert (status, body["ready"]) == (503, False)
     assert body["parts"]["node"] == {"ready": False, "state": "draining"}
     assert body["parts"]["backend"]["ready"]
+
+
+async def test_a_full_node_is_not_ready_until_somebody_leaves(fake):
+    """MAX_CONNECTIONS: who comes now would be turned away."""
+    caps = AdmissionSettings(total=2, unauthenticated=2)
+    async with open_watched(fake, admission=caps) as node, open_client(node.port):
+        assert await node.ready() == (200, READY)
+        async with open_client(node.port, fake.token(3)):
+            status, body = await node.ready()
+        assert (status, body["ready"]) == (503, False)
+        assert body["parts"]["node"] == {"ready": False, "state": "full"}
+        await node.becomes_ready()
 
 
 async def test_a_node_whose_backend_is_away_is_not_ready_until_it_is_back(fake):

@@ -56,6 +56,18 @@ class Guarded(Protocol):
         """Ask something that changes nothing."""
 
 
+class Bounded(Protocol):
+    """Where clients come in, so many and no more."""
+
+    @property
+    def most(self) -> int:
+        """Sockets that may be in."""
+
+    @property
+    def total(self) -> int:
+        """Sockets that are in."""
+
+
 class Joined(Protocol):
     """A broker."""
 
@@ -71,6 +83,7 @@ class Readiness:
     supervisor: trio.Nursery
     """Where the backend is asked."""
     broker: Joined
+    admission: Bounded
     phase: Phase = Phase.STARTING
     _is_asking: bool = False
 
@@ -78,7 +91,7 @@ class Readiness:
         """Return how each part is."""
         circuit = self.backend.statistics().circuit
         parts = {
-            "node": Part(self.phase is Phase.SERVING, self.phase.value),
+            "node": self._node(),
             "backend": Part(circuit is Circuit.CLOSED, circuit.value),
         }
         broker = self.broker.statistics()
@@ -102,6 +115,12 @@ class Readiness:
         if is_ready:
             return Page("application/json", body)
         return Page("application/json", body, code=503, phrase="Service Unavailable")
+
+    def _node(self) -> Part:
+        """Say whether clients are let in."""
+        if self.phase is Phase.SERVING and self.admission.total >= self.admission.most:
+            return Part(ready=False, state="full")
+        return Part(self.phase is Phase.SERVING, self.phase.value)
 
     async def _ask(self) -> None:
         try:
