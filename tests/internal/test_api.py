@@ -262,6 +262,7 @@ async def test_connections_are_shown_page_by_page(node):
     assert [each["state"] for each in shown] == ["authenticated"] * 2 + ["unauthenticated"]
     assert {each["address"] for each in shown} == {"127.0.0.1"}
     assert {page["total"] for page in pages} == {3}
+    assert [page["elsewhere"] for page in pages] == [[], []]
     assert [each["name"] for each in eve["connections"]] == ["Eve Far"]
     assert eve["connections"][0]["since"].endswith("Z")
 

@@ -95,8 +95,57 @@ async def test_each_node_knows_all_and_shows_its_own_connections(fake, tmp_path)
                 if len(seen) > 1 and seen[1]["state"] == "serving":
                     break
                 await trio.sleep(0.1)
-        here = (await call(two.internal_port, "GET", "connections")).json
-        there = (await call(one.internal_port, "GET", "connections")).json
+            here = (await call(two.internal_port, "GET", "connections")).json
+            while True:
+                # The other node says so with its next sign of life.
+                there = (await call(one.internal_port, "GET", "connections")).json
+                if there["elsewhere"]:
+                    break
+                await trio.sleep(0.1)
 
+    assert (here["elsewhere"], there["elsewhere"]) == (
+        [],
+        [{"node": "two", "id": seen[0]["id"], "connections": 1}],
+    )
     assert [(each["name"], each["here"]) for each in seen] == [("two", True), ("one", False)]
     assert [(page["node"], page["total"]) for page in (here, there)] == [("two", 1), ("one", 0)]
+
+
+async def test_any_node_says_where_the_connections_of_a_user_are(fake, tmp_path):
+    """How many on which node; who is nowhere else is not looked for there."""
+    async with (
+        open_nodes(fake, tmp_path) as (one, two),
+        open_client(one.port, "token-3"),
+        open_client(two.port, "token-3"),
+        open_client(two.port, "token-3") as desk,
+        open_client(two.port, "token-5"),
+    ):
+
+        async def becomes(user, here, elsewhere):
+            while True:
+                page = (await call(one.internal_port, "GET", f"connections?user_id={user}")).json
+                found = {each["node"]: each["connections"] for each in page["elsewhere"]}
+                if (len(page["connections"]), found) == (here, elsewhere):
+                    break
+                await trio.sleep(0.05)
+
+        with within():
+            await becomes(3, 1, {"two": 2})
+            await becomes(5, 0, {"two": 1})
+            await becomes(1, 0, {})
+            desk.reset()
+            await becomes(3, 1, {"two": 1})
+
+
+async def test_without_redis_a_node_shows_what_it_has(fake, tmp_path):
+    """And says that it does not know of the others."""
+    async with open_valkey(tmp_path / "valkey") as valkey:
+        cluster = ClusterSettings(redis=RedisUrl().parse(valkey.url), node="one", timeout=0.2)
+        async with open_watched(fake, cluster=cluster) as one, open_client(one.port, "token-3"):
+            await valkey.kill()
+            pages = [
+                (await call(one.internal_port, "GET", path)).json
+                for path in ("connections", "connections?user_id=3")
+            ]
+
+    assert [(len(page["connections"]), page["elsewhere"]) for page in pages] == [(1, None)] * 2

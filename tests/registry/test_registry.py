@@ -254,6 +254,28 @@ async def test_junk_among_the_cards_is_passed_over(valkey):
         assert await names(b) == ["b", "a"]
 
 
+async def test_each_node_knows_which_others_have_connections_of_a_user(valkey):
+    """And how many: of those that live, and of what none of ours can have said not a word."""
+    async with open_nodes(valkey, "a", "c", "b") as (a, c, b):
+        for node in (a, b, b, c):
+            await node.enter(ANN)
+        await c.enter(BOB)
+        users = f"node:{c.link.node}:users"
+
+        async def found(user):
+            return [(card.name, count) for card, count in await a.survey.holders(user)]
+
+        assert (await found(ANN), await found(BOB)) == ([("b", 2), ("c", 1)], [("c", 1)])
+        await valkey.ask(b"ZADD", a.link.key("nodes"), 10**15, "junk", 10**15, "more")
+        await valkey.ask(b"HSET", a.link.key("node:junk:users"), ANN, "1:1")
+        await valkey.ask(b"SET", a.link.key("node:more:users"), "x")
+        await valkey.ask(b"HSET", a.link.key(users), BOB, "x")
+        assert (await found(ANN), await found(BOB)) == ([("b", 2), ("c", 1)], [("c", 0)])
+        b.die()
+        await until(lambda: a.metrics.nodes == 2)
+        assert await found(ANN) == [("c", 1)]
+
+
 async def test_keys_of_another_kind_are_in_the_way_for_a_moment(valkey):
     """Under whichever of our names: soon all nodes count together again, without a bug."""
     async with open_nodes(valkey, "a", "b", limit=1) as (a, b):

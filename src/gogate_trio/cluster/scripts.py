@@ -200,6 +200,22 @@ return cards
 )
 """Return the card of each node that is vouched for."""
 
+HOLDERS: Final = Script(
+    _NOW
+    + """
+local found = {}
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, 1000)) do
+  local there = redis.pcall('HGET', ARGV[1] .. node .. ':users', ARGV[2])
+  if type(there) == 'string' then
+    found[#found + 1] = redis.call('GET', ARGV[1] .. node .. ':card') or ''
+    found[#found + 1] = tonumber(there:match('^(%d+):%d+$')) or 0
+  end
+end
+return found
+"""
+)
+"""Return, of each node that is vouched for and has connections of a user, its card and how many."""
+
 GOODBYE: Final = Script(
     _NOW
     + """

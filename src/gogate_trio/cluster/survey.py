@@ -79,6 +79,20 @@ class Survey:
         )
         return [own, *others]
 
+    async def holders(self, user_id: UserId) -> list[tuple[NodeInfo, int]]:
+        """Return which other nodes have connections of a user, and how many.
+
+        Raises ``ClusterUnavailable``.
+        """
+        keys = [self._link.key("nodes")]
+        reply = items(await self._link.run(scripts.HOLDERS, keys, self._link.key("node:"), user_id))
+        found = [
+            (card, number(count))
+            for card, count in zip(map(_read_card, reply[::2]), reply[1::2], strict=True)
+            if card is not None and card.id != self._link.node
+        ]
+        return sorted(found, key=lambda one: (one[0].name, one[0].id))
+
 
 def _standing(answer: int) -> float | None:
     if answer == _NO_TRACE:

@@ -24,6 +24,12 @@ class NodeDirectory(Protocol):
         Raises ``ClusterUnavailable``.
         """
 
+    async def holders(self, user_id: UserId) -> Sequence[tuple[NodeInfo, int]]:
+        """Return which other nodes have connections of a user, and how many. Bounded in time.
+
+        Raises ``ClusterUnavailable``.
+        """
+
 
 class Presence(Protocol):
     """Knows who is connected to whatever node."""
@@ -51,3 +57,7 @@ class SingleNode:
     async def nodes(self) -> list[NodeInfo]:
         """Return this node."""
         return [self.own]
+
+    async def holders(self, _user_id: UserId) -> list[tuple[NodeInfo, int]]:
+        """Return nothing: there are no others."""
+        return []

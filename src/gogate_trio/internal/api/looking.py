@@ -25,6 +25,7 @@ from gogate_trio.internal.api.shapes import (
     Connections,
     ConnectionShown,
     ConnectionsQuery,
+    Elsewhere,
     Nodes,
     NodeShown,
     PresenceQuery,
@@ -34,9 +35,10 @@ from gogate_trio.server.connection import Connection
 
 
 async def connections(rooms: Rooms, asked: Asked) -> Connections:
-    """Show connections of this node, a page of them."""
+    """Show connections of this node, a page of them, and how many other nodes have."""
     await trio.lowlevel.checkpoint()
     query = asked.read_query(ConnectionsQuery)
+    elsewhere = await _elsewhere(rooms, query)
     wanted = (
         each
         for each in rooms.house.connections
@@ -51,6 +53,7 @@ async def connections(rooms: Rooms, asked: Asked) -> Connections:
         len(rooms.house.connections),
         show_connections(shown),
         shown[-1].number if more else None,
+        elsewhere,
     )
 
 
@@ -105,6 +108,21 @@ async def show_nodes(rooms: Rooms, *, alone: bool = False) -> list[NodeShown]:
         (each for each in known if each.id != own.id), key=lambda each: (each.name, each.id)
     )
     return [_show_node(own, here=True), *(_show_node(each, here=False) for each in others)]
+
+
+async def _elsewhere(rooms: Rooms, query: ConnectionsQuery) -> list[Elsewhere] | None:
+    """Return how many of the connections that are asked for other nodes have, if that is known."""
+    own = rooms.nodes.own.id
+    try:
+        if query.user_id is msgspec.UNSET:
+            found = [(each, each.connections) for each in await rooms.nodes.nodes()]
+        else:
+            found = list(await rooms.nodes.holders(query.user_id))
+    except ClusterUnavailable:
+        return None
+    return [
+        Elsewhere(node.name, node.id, count) for node, count in found if count and node.id != own
+    ]
 
 
 def _show_node(node: NodeInfo, *, here: bool) -> NodeShown:

@@ -95,8 +95,9 @@ OPERATIONS: Final = (
         name="connections",
         method="GET",
         path="/connections",
-        summary="Connections of this node",
-        about="Of the node that is asked alone, by number, page by page.",
+        summary="Connections of this node, and how many others have",
+        about="Those of the node that is asked, by number, page by page; of other nodes how many"
+        " they have. A user who has none here and nothing elsewhere is not connected.",
         perform=looking.connections,
         query=shapes.ConnectionsQuery,
         answer=shapes.Connections,

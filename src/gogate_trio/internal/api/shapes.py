@@ -144,6 +144,14 @@ class ConnectionShown(msgspec.Struct, frozen=True):
     resumes: Annotated[bool, Meta(description="Whether it has a session.")]
 
 
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Connections of another node, which shows them when it is asked."""
+
+    node: str
+    id: str
+    connections: int
+
+
 class Connections(msgspec.Struct, frozen=True):
     """Connections of the node that was asked, by number."""
 
@@ -152,6 +160,13 @@ class Connections(msgspec.Struct, frozen=True):
     connections: list[ConnectionShown]
     next: Annotated[
         int | None, Meta(description="What `after` must be for the next page; null: no more.")
+    ]
+    elsewhere: Annotated[
+        list[Elsewhere] | None,
+        Meta(
+            description="Which other nodes have connections, of the user if one is named, and how"
+            " many. null: Redis is away, so nobody knows."
+        ),
     ]
 
 
