@@ -10,6 +10,10 @@ answered and counted. Everything else that is raised is a bug of ours.
 
 from __future__ import annotations
 
+from typing import Final
+
+_GONE: Final = frozenset({403, 404})
+
 
 class GoGateError(Exception):
     """Root of everything this program raises on purpose."""
@@ -22,6 +26,14 @@ class BackendError(GoGateError):
     backend's own error text with a cap and without control characters.
     """
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether what was asked about is no more, or not ours to see.
+
+        Any other error says nothing about it: that our key is refused, for one.
+        """
+        return False
+
 
 class BackendRejected(BackendError):
     """The backend answered and said no: repeating the call would be pointless."""
@@ -31,6 +43,11 @@ class BackendRejected(BackendError):
         super().__init__(f"backend error: {reason or f'status {status}'}")
         self.status = status
         self.reason = reason
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is one of the two statuses that are about the thing itself."""
+        return self.status in _GONE
 
 
 class BackendUnavailable(BackendError):

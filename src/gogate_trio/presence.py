@@ -18,7 +18,7 @@ from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.caller import Caller
 from gogate_trio.cluster.base import Census, Others
 from gogate_trio.config import PresenceSettings
-from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.errors import BackendError
 from gogate_trio.ids import ChatId, UserId
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
@@ -131,9 +131,9 @@ class Presence:
             return refusals.PRESENCE_FAILED.because("too many chats", code=refusals.BUSY.code)
         try:
             members = await self._membership.get(chat_id)
-        except BackendRejected:
-            return refusals.NOT_A_MEMBER
         except BackendError as error:
+            if error.is_gone:
+                return refusals.NOT_A_MEMBER
             return failed(refusals.PRESENCE_FAILED, error)
         if user.user_id not in members.names:
             return refusals.NOT_A_MEMBER
@@ -239,10 +239,9 @@ class Presence:
                 return
             try:
                 members = await self._membership.get(chat.chat_id)
-            except BackendRejected:
-                self._turn_away(chat, tuple(chat.watchers), refusals.NOT_A_MEMBER)
-                return
-            except BackendError:
+            except BackendError as error:
+                if error.is_gone:
+                    self._turn_away(chat, tuple(chat.watchers), refusals.NOT_A_MEMBER)
                 # It is asked again with the next look; the breaker keeps that cheap.
                 return
         chat.listed_at = now

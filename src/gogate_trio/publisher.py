@@ -18,7 +18,7 @@ import trio
 from gogate_trio.backend.base import User
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.broker.base import Broker, Publication
-from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.errors import BackendError
 from gogate_trio.ids import ChatId, MessageId, UserId
 from gogate_trio.limits import (
     AUDIENCE_RETRY_SECONDS,
@@ -151,10 +151,8 @@ class Publisher:
             self.membership.invalidate(chat_id)
         try:
             names = (await self.membership.get(chat_id)).names
-        except BackendRejected as error:
-            return alone if error.status in _GONE else None
-        except BackendError:
-            return None
+        except BackendError as error:
+            return alone if error.is_gone else None
         return names if user.user_id in names else alone
 
     def _put_aside(self, text: bytes, chat_id: ChatId, user: User, cause: Cause) -> None:
@@ -211,7 +209,3 @@ class Publisher:
         await trio.sleep(GAP_SECONDS)
         self._gap_is_due = False
         self.broker.declare_gap()
-
-
-_GONE = frozenset({403, 404})
-"""Statuses that say the chat is no more, or not ours to see. Any other says nothing about it."""

@@ -20,7 +20,7 @@ import trio
 from gogate_trio.backend.base import User
 from gogate_trio.backend.membership import MembershipCache
 from gogate_trio.caller import Caller, CallerSession, Joined, Outcome
-from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.errors import BackendError
 from gogate_trio.ids import ChatId
 from gogate_trio.limits import REPLAY_ENTRIES
 from gogate_trio.metrics import Metrics
@@ -180,10 +180,8 @@ class Reception:
             return True
         try:
             members = self.membership.cached(chat_id) or await self.membership.get(chat_id)
-        except BackendRejected:
-            return False
-        except BackendError:
-            return True
+        except BackendError as error:
+            return not error.is_gone
         return user.user_id in members.names
 
     def _count(self, resume: Resume, *, recovered: bool) -> None:

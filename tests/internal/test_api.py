@@ -15,7 +15,12 @@ from fakes.resuming import come
 from fakes.secrets import KEY, KEYS
 from fakes.watched import open_watched, small_backend
 from gogate_trio.broker.memory import MemoryBroker
-from gogate_trio.config import InternalSettings, MembershipSettings, Secret
+from gogate_trio.config import (
+    InternalSettings,
+    MembershipSettings,
+    PresenceSettings,
+    Secret,
+)
 from gogate_trio.internal.api import service
 from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.limits import API_BODY_BYTES, API_PAGE, API_USERS
@@ -132,12 +137,19 @@ async def test_a_message_sent_over_rest_has_a_chat(fake, node):
 async def test_a_chat_the_backend_does_not_name_is_not_published_to(fake, node):
     """Nothing has happened then, and the caller is told which of the two it is."""
     unknown = await publish(node, {**UPDATED, "chat_id": 999})
-    fake.fail("members")
-    away = await publish(node, {**UPDATED, "chat_id": 2})
+    answers = {}
+    for status in (403, 401, 503):
+        fake.fail("members", status=status)
+        answers[status] = await publish(node, {**UPDATED, "chat_id": 2})
+    fake.heal("members")
 
     assert (unknown.status, unknown.json["code"]) == (404, "CHAT_NOT_FOUND")
-    assert (away.status, away.json["code"]) == (503, "BACKEND_UNAVAILABLE")
-    assert away.headers["retry-after"] == "1"
+    assert {status: (one.status, one.json["code"]) for status, one in answers.items()} == {
+        403: (404, "CHAT_NOT_FOUND"),
+        401: (503, "BACKEND_UNAVAILABLE"),
+        503: (503, "BACKEND_UNAVAILABLE"),
+    }
+    assert answers[503].headers["retry-after"] == "1"
     assert node.metrics.publications == 0
 
 
@@ -281,6 +293,29 @@ async def test_presence_that_is_off_is_said_to_be_off(node):
     answer = await call(node.internal_port, "GET", "presence?chat_id=3")
 
     assert (answer.status, answer.json["code"]) == (409, "PRESENCE_OFF")
+
+
+async def test_presence_is_asked_for_of_any_chat_the_backend_names(fake):
+    """However many are in it; and what is in the way is said with a code."""
+    small = PresenceSettings(on=True, members=1)
+    lists = MembershipSettings(ttl=0.0, stale=0.0)
+    answers = {}
+    async with (
+        open_watched(fake, presence=small, membership=lists) as node,
+        open_client(node.port, "token-5"),
+        open_client(node.port, "token-3"),
+    ):
+        for status in (200, 403, 401, 503):
+            if status != 200:
+                fake.fail("members", status=status)
+            answers[status] = await call(node.internal_port, "GET", "presence?chat_id=3")
+
+    assert answers[200].json == {"chat_id": 3, "online": [3, 5]}
+    assert {status: answers[status].json["code"] for status in (403, 401, 503)} == {
+        403: "CHAT_NOT_FOUND",
+        401: "BACKEND_UNAVAILABLE",
+        503: "BACKEND_UNAVAILABLE",
+    }
 
 
 # ── who may ask ──────────────────────────────────────────────────────────────

@@ -339,6 +339,25 @@ async def test_what_one_may_no_longer_see_is_not_told_again(fake):
                 assert texts_of([await jane.next_event()]) == ["for all"]
 
 
+@pytest.mark.parametrize("status", [401, 422, 503])
+async def test_a_backend_that_does_not_say_who_is_in_a_chat_hides_nothing(fake, status):
+    """Then the membership of when it was said counts: that our key is refused is no other."""
+    async with (
+        open_node(fake, membership=FRESH_LISTS) as node,
+        open_client(node.port, fake.token(1)) as john,
+    ):
+        with within():
+            async with open_client(node.port) as jane:
+                place = await come(jane, fake.token(2))
+            await gone(node, 1)
+            await say_all(john, ["missed"])
+            fake.fail("members", status=status)
+            async with open_client(node.port) as jane:
+                assert (await come_back(jane, fake.token(2), place))["recovered"]
+
+                assert texts_of([await jane.next_event()]) == ["missed"]
+
+
 async def test_who_listens_already_is_told_nothing_again(fake):
     """A session that begins late begins at the head; from then on there are positions."""
     async with (

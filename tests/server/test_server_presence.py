@@ -201,17 +201,21 @@ async def test_without_presence_asking_is_refused_and_all_else_goes_on(fake):
             assert (await client.event("new_message"))["text"] == "hello"
 
 
-async def test_a_backend_that_does_not_say_who_is_in_a_chat_is_told_of(fake):
-    """Asking again is safe, and helps."""
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(503, "BACKEND_UNAVAILABLE"), (401, "PRESENCE_FAILED"), (403, "NOT_A_MEMBER")],
+)
+async def test_a_backend_that_does_not_say_who_is_in_a_chat_is_told_of(fake, status, code):
+    """Asking again is safe, and helps. Only a 403 or 404 is about the chat."""
     async with open_node(fake, presence=ON) as node, open_client(node.port) as client:
         with within():
-            fake.fail("members", status=503)
+            fake.fail("members", status=status)
             await client.say("auth", token="token-1", presence=[2])
             refused = await client.event("error")
             fake.heal("members")
             await client.say("auth", token="token-1", presence=[2])
 
-            assert (refused["code"], refused["chat_id"]) == ("BACKEND_UNAVAILABLE", 2)
+            assert (refused["code"], refused["chat_id"]) == (code, 2)
             assert await online(client, 2) == [1]
 
 
@@ -277,6 +281,25 @@ async def test_who_left_a_chat_looks_no_more_and_is_seen_no_more(fake, clock):
             refused = await leaver.event("error")
             assert (refused["code"], refused["chat_id"]) == ("NOT_A_MEMBER", 1)
             await becomes(client, 1, [1])
+
+
+async def test_nobody_is_turned_away_because_our_key_is_refused(fake, clock):
+    """What was known holds until the backend says who is in the chat."""
+    lists = MembershipSettings(ttl=1.0, stale=1.0)
+    async with (
+        open_node(fake, presence=ON, membership=lists, **PATIENT) as node,
+        watching(node, 1, 2) as client,
+    ):
+        with within():
+            assert await online(client, 2) == [1]
+            fake.fail("members", status=401)
+            asked = len(fake.calls_to("members"))
+            clock.jump(limits.PRESENCE_LIST_SECONDS)
+            await fake.wait_for_calls("members", asked + 1)
+            async with open_client(node.port, "token-2"):
+                event = await client.next_event()
+
+            assert event == {"event": "presence", "data": {"chat_id": 2, "online": [1, 2]}}
 
 
 async def test_a_chat_that_grows_too_big_is_told_no_more(fake, clock):

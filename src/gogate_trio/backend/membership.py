@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from gogate_trio.errors import BackendError, BackendRejected, BackendUnavailable
+from gogate_trio.errors import BackendError, BackendUnavailable
 from gogate_trio.limits import MEMBERSHIP_CHATS
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from gogate_trio.backend.base import Backend, Members
     from gogate_trio.ids import ChatId
-
-_GONE = frozenset({403, 404})
-"""Statuses that say the chat is no more, or no longer ours to see: no old list may serve."""
 
 
 @attrs.frozen
@@ -169,7 +166,8 @@ class MembershipCache:
     def _fall_back(self, chat_id: ChatId, error: BackendError, lookup: _Lookup) -> Members | None:
         if self._under_way.get(chat_id) is not lookup:
             return None
-        if isinstance(error, BackendRejected) and error.status in _GONE:
+        if error.is_gone:
+            # No old list may serve.
             self._entries.pop(chat_id, None)
             return None
         entry = self._entries.get(chat_id)

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from gogate_trio.cluster.base import NodeInfo
-from gogate_trio.errors import BackendError, BackendRejected, ClusterUnavailable
+from gogate_trio.errors import BackendError, ClusterUnavailable
 from gogate_trio.ids import UserId
 from gogate_trio.internal.api.asked import Asked
 from gogate_trio.internal.api.problems import (
@@ -67,10 +67,8 @@ async def presence(rooms: Rooms, asked: Asked) -> PresenceShown:
     chat_id = asked.read_query(PresenceQuery).chat_id
     try:
         online = await rooms.presence.online(chat_id)
-    except BackendRejected:
-        raise Refused(CHAT_NOT_FOUND) from None
-    except BackendError:
-        raise Refused(BACKEND_UNAVAILABLE) from None
+    except BackendError as error:
+        raise Refused(CHAT_NOT_FOUND if error.is_gone else BACKEND_UNAVAILABLE) from None
     except ClusterUnavailable:
         raise Refused(CLUSTER_UNAVAILABLE) from None
     if online is None:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from gogate_trio.broker.base import Publication
-from gogate_trio.errors import BackendError, BackendRejected
+from gogate_trio.errors import BackendError
 from gogate_trio.ids import MAX_ID, MessageId, UserId
 from gogate_trio.internal.api.asked import UNREADABLE, Asked
 from gogate_trio.internal.api.problems import (
@@ -25,9 +25,6 @@ from gogate_trio.protocol.events import OWN_EVENTS, NewMessage
 
 _NAME: Final = re.compile(r"[a-z_]+")
 """``$`` in the schema's pattern would let a line break pass."""
-
-_GONE: Final = frozenset({403, 404})
-"""Statuses that say the chat is no more, or not ours to see."""
 
 
 async def publish(rooms: Rooms, asked: Asked) -> Published:
@@ -78,11 +75,8 @@ async def _audience(rooms: Rooms, wish: Publish) -> Mapping[UserId, str]:
         raise Refused(BACKEND_UNAVAILABLE)
     try:
         return (await rooms.membership.get(wish.chat_id)).names
-    except BackendRejected as error:
-        problem = CHAT_NOT_FOUND if error.status in _GONE else BACKEND_UNAVAILABLE
-        raise Refused(problem) from None
-    except BackendError:
-        raise Refused(BACKEND_UNAVAILABLE) from None
+    except BackendError as error:
+        raise Refused(CHAT_NOT_FOUND if error.is_gone else BACKEND_UNAVAILABLE) from None
 
 
 def _message_id(wish: Publish, data: Mapping[str, object]) -> MessageId | None:
