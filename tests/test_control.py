@@ -32,6 +32,7 @@ class Noted:
     suspects: list = attrs.field(factory=list)
     doubted: list = attrs.field(factory=list)
     forgotten: list = attrs.field(factory=list)
+    told: list = attrs.field(factory=list)
 
     def suspect(self, caller):
         """Note who."""
@@ -62,7 +63,7 @@ def crowd():
 @pytest.fixture
 def control(crowd, noted):
     """Control over the crowd."""
-    return Control(set(crowd), noted, noted, Metrics())
+    return Control(set(crowd), noted, noted, Metrics(), noted.told.append)
 
 
 async def test_disconnect_ends_every_connection_of_one_user(control, crowd):
@@ -90,10 +91,10 @@ async def test_whoever_comes_after_it_is_asked_about(control, noted, instruction
 
 
 async def test_forget_members_drops_the_list_of_one_chat(control, noted):
-    """The cache is told which."""
+    """The cache is told which, and whoever else goes by it."""
     control.obey(ForgetMembers(7))
 
-    assert noted.forgotten == [7]
+    assert noted.forgotten == noted.told == [7]
 
 
 async def test_a_bug_in_an_instruction_is_counted_and_ends_nothing(crowd):

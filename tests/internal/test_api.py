@@ -11,9 +11,10 @@ from fakes.clients import open_client, open_raw
 from fakes.leaks import settles
 from fakes.logged import configured, events, restored
 from fakes.node import within
-from fakes.resuming import come
+from fakes.resuming import ask, come
 from fakes.secrets import KEY, KEYS
 from fakes.watched import open_watched, small_backend
+from gogate_trio import publisher
 from gogate_trio.broker.memory import MemoryBroker
 from gogate_trio.config import (
     InternalSettings,
@@ -132,6 +133,83 @@ async def test_a_message_sent_over_rest_has_a_chat(fake, node):
             await ann.event("new_message")
             await ann.say("add_reaction", message_id=4711, emoji="+1")
             assert (await eve.event("new_reaction"))["message_id"] == 4711
+
+
+async def test_only_a_message_is_learnt_to_be_in_its_chat(fake, node):
+    """Another event's ``id`` names something else; nor is ``true`` the first of all messages."""
+    names = [("chat_updated", 4711), ("new_message", True)]
+    async with open_client(node.port, "token-3") as ann, open_client(node.port, "token-5") as eve:
+        for event, number in names:
+            fake.messages[int(number)] = {"id": int(number), "chat_id": 3}
+            await publish(node, {"event": event, "data": {"id": number}, "chat_id": 3})
+            with within():
+                await ann.say("add_reaction", message_id=int(number), emoji="+1")
+                await ann.event("new_reaction")
+        await publish(node, {"event": "last", "data": {}, "chat_id": 3})
+        with within():
+            heard = [(await eve.next_event())["event"] for _ in range(3)]
+
+    assert heard == ["chat_updated", "new_message", "last"]
+
+
+async def test_the_keys_of_the_backend_are_not_those_of_clients(node, monkeypatch):
+    """Whatever key it chooses, no command of a client is taken for done."""
+    keys, publish_it = [], MemoryBroker.publish
+
+    async def note(broker, publication):
+        keys.append(publication.key)
+        return await publish_it(broker, publication)
+
+    monkeypatch.setattr(MemoryBroker, "publish", note)
+    async with open_client(node.port) as ann:
+        await come(ann, "token-3")
+        with within():
+            await ask(ann, 1, "send_message", chat_id=3, text="hello")
+            await ann.event("ack")
+        again = await publish(node, {**UPDATED, "users": [3]}, idempotency_key=keys[0])
+
+    assert again.json["duplicate"] is False
+
+
+async def test_nothing_goes_past_a_message_that_waits_for_its_chat(fake, monkeypatch):
+    """An edit is not told before what it edits: it is asked for again, and then told."""
+    monkeypatch.setattr(publisher, "AUDIENCE_RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr(publisher, "LATE_RETRY_SECONDS", 2.0)
+    lists = MembershipSettings(ttl=0.0, stale=0.0)
+    edit = {**UPDATED, "chat_id": 3}
+    async with (
+        open_watched(fake, membership=lists) as node,
+        open_client(node.port, "token-3") as ann,
+    ):
+        fake.fail("members", status=503)
+        await ann.say("send_message", chat_id=3, text="late")
+        assert await settles(lambda: node.metrics.late == 1)
+        fake.heal("members")
+        early = await publish(node, edit)
+        with within():
+            while (await publish(node, edit)).status != 200:  # noqa: ASYNC110 - it is asked again
+                await trio.sleep(0.1)
+            heard = [(await ann.next_event())["event"] for _ in range(2)]
+
+    assert (early.status, early.json["code"]) == (503, "BACKEND_UNAVAILABLE")
+    assert heard == ["new_message", "message_updated"]
+
+
+async def test_who_left_a_chat_is_not_told_later_what_was_published_there(fake):
+    """As with messages: today's members count."""
+    lists = MembershipSettings(ttl=0.0, stale=0.0)
+    async with open_watched(fake, membership=lists) as node:
+        async with open_client(node.port) as ann:
+            place = attrs.asdict(await come(ann, "token-3"))
+        assert await settles(lambda: not node.metrics.connections)
+        await publish(node, {**UPDATED, "chat_id": 3})
+        await publish(node, {"event": "last", "data": {}, "users": [3]})
+        fake.chats[3].remove(3)
+        async with open_client(node.port) as ann:
+            await ann.say("auth", token="token-3", resume=place)
+            with within():
+                assert (await ann.event("auth_success"))["recovered"] is True
+                assert (await ann.next_event())["event"] == "last"
 
 
 async def test_a_chat_the_backend_does_not_name_is_not_published_to(fake, node):
@@ -279,11 +357,22 @@ async def test_connections_are_shown_page_by_page(node):
     assert eve["connections"][0]["since"].endswith("Z")
 
 
+async def test_who_is_being_hung_up_on_is_shown_to_be_leaving(node):
+    """For as long as it takes them to say goodbye, too."""
+    async with open_client(node.port, "token-3"):
+        await call(node.internal_port, "POST", "users/3/disconnect")
+        (shown,) = (await call(node.internal_port, "GET", "connections")).json["connections"]
+
+    assert shown["state"] == "leaving"
+
+
 async def test_a_single_node_shows_itself(node):
     """Where in its life it is, and how many are on it."""
     async with open_client(node.port, "token-3"), open_client(node.port, "token-3"):
-        (shown,) = (await call(node.internal_port, "GET", "nodes")).json["nodes"]
+        answer = await call(node.internal_port, "GET", "nodes")
 
+    (shown,) = answer.json["nodes"]
+    assert answer.headers["cache-control"] == "no-store"
     assert (shown["here"], shown["state"]) == (True, "serving")
     assert (shown["connections"], shown["users"]) == (2, 1)
 
@@ -444,8 +533,9 @@ async def test_a_body_may_come_in_chunks_and_wait_to_be_asked_for(node):
 async def test_a_body_that_is_not_said_to_be_json_is_refused(node):
     """So a form on somebody's page can never be a request."""
     for kind in ("", "text/plain", "application/x-www-form-urlencoded"):
-        answer = await publish(node, {**UPDATED, "users": [3]}, content_type=kind)
-        assert (answer.status, answer.json["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE"), kind
+        for path, body in (("publish", {**UPDATED, "users": [3]}), ("users/3/disconnect", {})):
+            answer = await call(node.internal_port, "POST", path, body=body, content_type=kind)
+            assert (answer.status, answer.json["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE"), kind
 
 
 NOT_THERE = [
@@ -490,6 +580,18 @@ async def test_an_idempotency_key_that_is_none_is_refused(node):
         answer = await send(node.internal_port, request)
         assert (answer.status, answer.json["code"]) == (400, "INVALID_PARAMETER"), key
         assert answer.json["field"] == "header.Idempotency-Key"
+
+
+async def test_two_idempotency_keys_are_refused(node):
+    """Which of them a proxy has added, nobody can tell."""
+    lines = "Idempotency-Key: a\r\n" * 2
+    request = (
+        f"POST {PREFIX}publish HTTP/1.1\r\nHost: a\r\nX-Internal-API-Key: {KEY}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: 2\r\n{lines}\r\n{{}}"
+    ).encode()
+    answer = await send(node.internal_port, request)
+
+    assert (answer.status, answer.json["code"]) == (400, "INVALID_PARAMETER")
 
 
 NO_GOODBYES = [
