@@ -7,6 +7,7 @@ the client that has heard the last one is right.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 
@@ -220,7 +221,7 @@ class Presence:
         """Ask anew who is in a chat: it has changed."""
         chat = self._watching.chat(chat_id)
         if chat is not None:
-            chat.listed_at = -1.0
+            chat.listed_at = -math.inf
 
     async def _renew_lists(self) -> None:
         """Keep the lists of members: those who left look no more, and are looked at no more."""

@@ -8,10 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from fakes.api import call
 from fakes.clients import open_client
 from fakes.leaks import settles
 from fakes.node import open_node
 from fakes.node import within as within_seconds
+from fakes.watched import open_watched
 from gogate_trio import limits
 from gogate_trio.config import MembershipSettings, PresenceSettings
 
@@ -279,6 +281,24 @@ async def test_who_left_a_chat_looks_no_more_and_is_seen_no_more(fake, clock):
             clock.jump(limits.PRESENCE_LIST_SECONDS)
 
             refused = await leaver.event("error")
+            assert (refused["code"], refused["chat_id"]) == ("NOT_A_MEMBER", 1)
+            await becomes(client, 1, [1])
+
+
+async def test_who_was_removed_looks_no_more_as_soon_as_the_backend_says_so(fake, clock):
+    """``members/invalidate``: with the next look, however fresh the list was."""
+    async with (
+        open_watched(fake, presence=ON) as node,
+        watching(node, 1, 1) as client,
+        watching(node, 3, 1) as removed,
+    ):
+        with within():
+            await becomes(client, 1, [1, 3])
+            fake.chats[1] = [1, 2]
+            await call(node.internal_port, "POST", "chats/1/members/invalidate")
+            clock.jump(limits.PRESENCE_LOOK_SECONDS)
+
+            refused = await removed.event("error")
             assert (refused["code"], refused["chat_id"]) == ("NOT_A_MEMBER", 1)
             await becomes(client, 1, [1])
 
