@@ -11,7 +11,7 @@ from fakes.clients import open_client
 from fakes.node import within
 from fakes.watched import open_watched
 from fixtures.valkey import open_valkey
-from gogate_trio.config import ClusterSettings, MembershipSettings
+from gogate_trio.config import ClusterSettings, MembershipSettings, PresenceSettings
 from gogate_trio.config.redis import RedisUrl
 
 UPDATED = {"event": "message_updated", "data": {"id": 9}}
@@ -138,14 +138,22 @@ async def test_any_node_says_where_the_connections_of_a_user_are(fake, tmp_path)
 
 
 async def test_without_redis_a_node_shows_what_it_has(fake, tmp_path):
-    """And says that it does not know of the others."""
+    """And says that it does not know of the others; what is about them cannot be had."""
     async with open_valkey(tmp_path / "valkey") as valkey:
         cluster = ClusterSettings(redis=RedisUrl().parse(valkey.url), node="one", timeout=0.2)
-        async with open_watched(fake, cluster=cluster) as one, open_client(one.port, "token-3"):
+        async with (
+            open_watched(fake, cluster=cluster, presence=PresenceSettings(on=True)) as one,
+            open_client(one.port, "token-3"),
+        ):
             await valkey.kill()
             pages = [
                 (await call(one.internal_port, "GET", path)).json
                 for path in ("connections", "connections?user_id=3")
             ]
+            refused = [
+                await call(one.internal_port, "GET", path)
+                for path in ("nodes", "presence?chat_id=3")
+            ]
 
     assert [(len(page["connections"]), page["elsewhere"]) for page in pages] == [(1, None)] * 2
+    assert [(one.status, one.json["code"]) for one in refused] == [(503, "CLUSTER_UNAVAILABLE")] * 2

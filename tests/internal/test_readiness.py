@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from fakes.clients import open_client
 from fakes.leaks import settles
 from fakes.node import within
 from fakes.watched import open_watched
+from gogate_trio.backend.gate import GateStatistics
+from gogate_trio.broker.base import BrokerStatistics
 from gogate_trio.config import AdmissionSettings
+from gogate_trio.internal.readiness import Part, Phase, Readiness
+from gogate_trio.state.admission import Admission, Caps
+from gogate_trio.state.breaker import Circuit
 
 READY = {
     "ready": True,
@@ -27,6 +33,68 @@ async def break_circuit(fake, client):
         for _ in range(12):
             await client.say("send_message", chat_id=3, text="anybody there?")
             await client.event("error")
+
+
+ATTACHED = BrokerStatistics(
+    "attached",
+    is_up=True,
+    is_heard=True,
+    is_followed=True,
+    behind=0,
+    behind_seconds=0.0,
+    backlog=0,
+    backlog_bytes=0,
+)
+
+
+@attrs.frozen
+class Told:
+    """A backend's breaker, or a broker, of which only the figures are there."""
+
+    figures: object
+
+    def statistics(self):
+        """Return them."""
+        return self.figures
+
+
+def parts_of(circuit=Circuit.CLOSED, broker=ATTACHED):
+    """Return the parts of a node with room, as they are said to be."""
+    gate = Told(GateStatistics(0, 0, circuit, 0, 0, 0))
+    room = Admission(Caps(9, 9, 0, None, spares_loopback=True))
+    return Readiness(gate, None, Told(broker), room, Phase.SERVING).parts()
+
+
+@pytest.mark.parametrize(
+    ("circuit", "is_ready"), [(Circuit.CLOSED, True), (Circuit.HALF_OPEN, False)]
+)
+def test_a_backend_that_is_only_tried_is_not_there_yet(circuit, is_ready):
+    """Most calls are held back meanwhile: who comes now would not get in."""
+    assert parts_of(circuit=circuit)["backend"] == Part(is_ready, circuit.value)
+
+
+@pytest.mark.parametrize(
+    ("figures", "state"),
+    [
+        ({}, "attached"),
+        ({"is_heard": False}, "silent"),
+        ({"is_followed": False}, "silent"),
+        ({"state": "healing"}, "healing"),
+        ({"state": "healing", "is_heard": False}, "silent"),
+        ({"state": "detached", "is_followed": False}, "detached"),
+    ],
+    ids=str,
+)
+def test_only_what_comes_back_both_ways_proves_the_way_to_the_others(figures, state):
+    """By the stream and by the channel; and the body says what it is."""
+    found = parts_of(broker=attrs.evolve(ATTACHED, **figures))["redis"]
+
+    assert found == Part(state == "attached", state)
+
+
+def test_a_node_alone_has_no_way_to_others():
+    """So it is not asked for."""
+    assert "redis" not in parts_of(broker=None)
 
 
 async def test_a_node_that_serves_is_ready(fake):
