@@ -125,6 +125,26 @@ async def test_another_epoch_in_its_place_is_a_resync_and_voids_the_window(telle
     assert (ear.heard[-1].epoch, ear.heard[-1].window, ear.heard[-1].floor) == ("g", (), 8)
 
 
+async def test_what_is_told_alone_never_goes_back_to_an_earlier_place(teller, ear):
+    """Not for an epoch that others begin meanwhile, which counts from where the stream is."""
+    for number in range(1, 4):
+        await teller.tell_alone(event("alone"), number)
+    await teller.begin_epoch(header(6, 0, epoch="f"))
+    await teller.tell(header(7, 1, epoch="f"), event("other"))
+    await teller.tell_alone(event("alone"), 4)
+
+    assert [offset for _, offset in ear.heard[1:]] == [6, 7, 8, 9, 10]
+
+
+async def test_nor_when_all_is_to_be_read_anew(teller, ear):
+    """As after a bug: what has been told keeps its places, and what is told next is above."""
+    await teller.tell(header(6, 1), event("a"))
+    teller.begin("", 0)
+    await teller.tell_alone(event("b"), 1)
+
+    assert [ear.heard[0][1], ear.heard[2][1]] == [6, 7]
+
+
 async def test_the_window_knows_who_was_left_out(ear):
     """What was not for a user is not for them when they come back to another node, either."""
     teller = Teller("me", ear, ear.heard.append, 1000, Metrics())

@@ -93,7 +93,8 @@ class Teller:
             return
         await self._receiver.accept_turn(Branch(new_epoch()))
         self.is_alone = True
-        self._tip = self.last
+        # Not below what has been told, where all of the stream is to be read anew.
+        self._tip = max(self._tip, self.last)
         self.begin_window(self.last)
 
     def declare_gap_alone(self) -> None:
@@ -122,9 +123,9 @@ class Teller:
             await self._receiver.accept_turn(
                 Rejoin(header.epoch, (), floor=header.offset, head=header.offset)
             )
+            self._tip = header.offset
         self.begin_window(header.offset)
-        self.epoch = header.epoch
-        self.last = self._tip = header.offset
+        self.epoch, self.last = header.epoch, header.offset
 
     async def rejoin(self) -> None:
         """Be at one with the stream again, as far as it has been read."""
