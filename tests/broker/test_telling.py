@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +12,11 @@ from fakes.nodes import event
 from gogate_trio.broker.base import Branch, Rejoin, Revalidate
 from gogate_trio.broker.packing import Header
 from gogate_trio.broker.telling import Teller
+from gogate_trio.hub import Hub
 from gogate_trio.limits import KNOWN_NODES
 from gogate_trio.metrics import Metrics
+from gogate_trio.state.directory import Directory
+from gogate_trio.state.history import History, Window
 
 
 @attrs.define(eq=False)
@@ -29,6 +33,10 @@ class Ear:
     async def accept_turn(self, turn):
         """Note the turn."""
         self.heard.append(turn)
+
+    def begin_epoch(self, epoch, head=None):
+        """Note that it began."""
+        self.heard.append((epoch, head))
 
 
 @pytest.fixture
@@ -201,3 +209,32 @@ async def test_the_nodes_that_are_remembered_are_bounded(teller):
     assert len(teller._seen) == KNOWN_NODES
     assert "5" in teller._seen
     assert "4" not in teller._seen
+
+
+async def test_a_gap_alone_leaves_no_place_in_the_streams_epoch_to_what_is_told_alone():
+    """Even where the hub has still to be told that the node was at one with the stream."""
+    history = History("own", Window(seconds=600, events=100, size=1 << 20))
+    hub = Hub(Directory(), history, Metrics(), set())
+    teller = Teller("me", hub, [].append, 1000, Metrics())
+    teller.begin("e", 5)
+    teller.last = 5
+    await teller.rejoin()
+    teller.declare_gap_alone()
+    await teller.tell_alone(event("alone"), 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hub.run)
+        await hub.wait_settled()
+        nursery.cancel_scope.cancel()
+
+    assert history.epoch != "e"
+    assert history.head == 6
+
+
+async def test_after_a_gap_alone_the_stream_goes_on_and_the_next_epoch_is_its_own(teller, ear):
+    """Nothing was told alone: what follows has the stream's places, until the gap is in it."""
+    teller.declare_gap_alone()
+    await teller.tell(header(6, 1), event("a"))
+    await teller.begin_epoch(header(7, 0, epoch="f"))
+
+    assert [offset for _, offset in ear.heard[1:2]] == [6]
+    assert (ear.heard[2].epoch, ear.heard[2].floor, ear.heard[2].head) == ("f", 7, 7)

@@ -98,12 +98,11 @@ class Teller:
         self.begin_window(self.last)
 
     def declare_gap_alone(self) -> None:
-        """Have the clients of this node fetch anew, while it is alone or is to be."""
+        """Have the clients of this node fetch anew at once, before the gap is in the stream.
+
+        It is no branch: what waits in the hub may turn the node back to the stream's epoch.
+        """
         self._receiver.begin_epoch(new_epoch())
-        if not self.is_alone:
-            self.is_alone = True
-            self._tip = self.last
-            self.begin_window(self.last)
 
     def begin(self, epoch: str, head: int) -> None:
         """Begin to read another stream, or all of this one anew."""
