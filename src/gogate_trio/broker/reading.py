@@ -221,7 +221,9 @@ class Reader:
         what = self._what(header, entry.payload)
         is_old = is_first and header.at / 1000 + self.teller.clock < self.began
         if header.epoch != epoch:
-            if not is_old and header.number:
+            if is_old:
+                self.teller.learn_off_stream(header, what)
+            elif header.number:
                 await self.teller.tell_off_stream(header, what)
             if header.node == self.link.node:
                 self.outgoing.seen(header.number)

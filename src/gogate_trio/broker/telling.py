@@ -74,9 +74,14 @@ class Teller:
     def learn(self, header: Header, what: Publication | Instruction | None) -> None:
         """Take an entry from before this node's time: for the window alone."""
         self._put_aside(header, what)
+        self.learn_off_stream(header, what)
+        self.last = header.offset
+
+    def learn_off_stream(self, header: Header, what: Publication | Instruction | None) -> None:
+        """Take one that is of an epoch that is over, too: for nobody, and never to be news."""
         if isinstance(what, Publication):
             self._told.note(what.key, trio.current_time())
-        self._note(header)
+        self._note_number(header)
 
     async def tell_alone(self, what: Publication | Instruction, number: int) -> None:
         """Tell what this node has published, without the stream."""
