@@ -383,6 +383,7 @@ INSIDE: Final = {
     "KEPT_AUDIENCES": "broker/test_packing.py::test_remembered_audiences_are_bounded",
     "KEPT_AUDIENCE_BYTES": "broker/test_packing.py::test_lists_that_change_do_not_pile_up",
     "KNOWN_NODES": "broker/test_telling.py::test_the_nodes_that_are_remembered_are_bounded",
+    "KNOWN_EPOCHS": "broker/test_telling.py::test_an_epoch_is_over_when_another_has_followed",
     "EPHEMERAL_WAITING": "broker/test_ephemeral.py::test_what_waits_for_the_channel_is_bounded",
     "BEAT_SECONDS": "broker/test_ephemeral.py::test_a_silent_channel_is_listened_to_anew",
     "SILENCE_SECONDS": "broker/test_ephemeral.py::test_a_silent_channel_is_listened_to_anew",

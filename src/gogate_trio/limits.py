@@ -422,6 +422,10 @@ and 130 with their names."""
 KNOWN_NODES: Final = 1_000
 """lives of nodes whose last publication is remembered; the one longest silent goes first."""
 
+KNOWN_EPOCHS: Final = 1_000
+"""epochs of the stream that are remembered when they are over, the latest: a failover that brings
+one back is noticed. Lost nodes begin one a minute at most."""
+
 EPHEMERAL_WAITING: Final = 1_000
 """typing events that wait to be told to the other nodes."""
 

@@ -117,6 +117,30 @@ async def test_who_knows_more_than_a_new_master_writes_nothing_to_it(valkey):
     assert given[-1][0] != epoch
 
 
+async def test_an_epoch_that_a_failover_brings_back_is_ended_again(valkey):
+    """Its offsets are given to others: no position of before means anything on any node."""
+    async with open_nodes(valkey.url, 2) as nodes:
+        guests = [node.join(wants_positions=True) for node in nodes]
+        await nodes[0].say("1")
+        behind = await snapshot(valkey)
+        await nodes[0].say("2", "3")
+        for guest in guests:
+            await guest.hears("1", "2", "3")
+        old = guests[0].position
+        nodes[1].broker.declare_gap()
+        for guest in guests:
+            await guest.hears("1", "2", "3", "resync")
+
+        await fail_over(valkey, behind)
+        await nodes[0].say("4", "5", "6")
+        for guest in guests:
+            await until(lambda guest=guest: "6" in guest.heard and guest.heard.count("resync") > 1)
+        await until(lambda: nodes[0].position == nodes[1].position)
+
+        assert [node.replay(old) for node in nodes] == [None, None]
+        assert [guest.heard.count("resync") for guest in guests] == [2, 2]
+
+
 @pytest.fixture
 async def pair(tmp_path):
     """A master and its replica."""

@@ -13,7 +13,7 @@ from gogate_trio.broker.base import Branch, Rejoin, Revalidate
 from gogate_trio.broker.packing import Header
 from gogate_trio.broker.telling import Teller
 from gogate_trio.hub import Hub
-from gogate_trio.limits import KNOWN_NODES
+from gogate_trio.limits import KNOWN_EPOCHS, KNOWN_NODES
 from gogate_trio.metrics import Metrics
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import History, Window
@@ -209,6 +209,22 @@ async def test_the_nodes_that_are_remembered_are_bounded(teller):
     assert len(teller._seen) == KNOWN_NODES
     assert "5" in teller._seen
     assert "4" not in teller._seen
+
+
+async def test_an_epoch_is_over_when_another_has_followed(teller):
+    """However it was begun, also when all is read anew; those that are remembered are bounded."""
+    assert not teller.is_over("e")
+    teller.begin("", 0)
+    assert not teller.is_over("e")
+    teller.begin("e", 5)
+    await teller.begin_epoch(header(6, 0, epoch="f"))
+    assert [teller.is_over(epoch) for epoch in ("e", "f", "g")] == [True, False, False]
+
+    for number in range(KNOWN_EPOCHS):
+        teller.begin(f"{number}", 0)
+    assert [teller.is_over(epoch) for epoch in ("f", "0")] == [False, True]
+    teller.begin("0", 0)
+    assert teller.is_over("0")
 
 
 async def test_a_gap_alone_leaves_no_place_in_the_streams_epoch_to_what_is_told_alone():

@@ -153,19 +153,28 @@ class Reader:
     async def _verify(self, wire: Wire) -> None:
         """See whether the stream goes on where we are; else begin anew with what it has."""
         standing = await self._ask_standing(wire)
-        teller, self._due = self.teller, 0
-        if teller.epoch == standing.epoch and self.joined.is_set():
-            header = standing.header
-            is_at_last = not self._name or (header is not None and header.offset == self._at)
-            is_there = standing.name == self._name and is_at_last and teller.last <= self.head
-            if is_there and self._is_whole:
-                return
-            last = max(teller.last, self._at)
-            if standing.lacks(last, self._name):
-                _log.warning("stream_rewound", last=last, head=self.head)
-                await begin_another_epoch(self.link, wire, teller.epoch)
-                standing = await self._ask_standing(wire)
-        await self._load(wire, standing.epoch)
+        self._due = 0
+        while self._is_rewound(standing):
+            _log.warning("stream_rewound", last=self.teller.last, head=self.head)
+            await begin_another_epoch(self.link, wire, standing.epoch)
+            standing = await self._ask_standing(wire)
+        if not self._goes_on(standing):
+            await self._load(wire, standing.epoch)
+
+    def _is_same(self, standing: Standing) -> bool:
+        return self.teller.epoch == standing.epoch and self.joined.is_set()
+
+    def _is_rewound(self, standing: Standing) -> bool:
+        """Whether a failover has lost what was read, or all of an epoch that had begun."""
+        if not self._is_same(standing):
+            return self.teller.is_over(standing.epoch)
+        return standing.lacks(max(self.teller.last, self._at), self._name)
+
+    def _goes_on(self, standing: Standing) -> bool:
+        """Whether the stream can be read on from where we are."""
+        header = standing.header
+        is_there = not self._name or (header is not None and header.offset == self._at)
+        return self._is_same(standing) and is_there and self._is_whole
 
     async def _ask_standing(self, wire: Wire) -> Standing:
         standing = await attach(self.link, wire, self._name)

@@ -14,7 +14,7 @@ the two cannot know of each other.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 import trio
 
@@ -22,7 +22,7 @@ from gogate_trio.broker.base import Branch, Instruction, Obey, Publication, Rece
 from gogate_trio.broker.once import Once
 from gogate_trio.broker.packing import Header
 from gogate_trio.ids import NodeId
-from gogate_trio.limits import HISTORY_BYTES, KNOWN_NODES
+from gogate_trio.limits import HISTORY_BYTES, KNOWN_EPOCHS, KNOWN_NODES
 from gogate_trio.metrics import Metrics
 from gogate_trio.state.history import Entry, new_epoch
 
@@ -52,6 +52,8 @@ class Teller:
         """Whether the node is on a branch, as it is from its start."""
         self.epoch = ""
         """The stream's; empty before it is known."""
+        self._epochs: deque[str] = deque(maxlen=KNOWN_EPOCHS)
+        """All that it was, the latest last."""
         self.last = 0
         """The offset read last."""
         self.clock = 0.0
@@ -111,7 +113,8 @@ class Teller:
 
     def begin(self, epoch: str, head: int) -> None:
         """Begin to read another stream, or all of this one anew."""
-        self.epoch, self.last = epoch, 0
+        self.last = 0
+        self._enter(epoch)
         self.begin_window(head)
 
     def begin_window(self, floor: int) -> None:
@@ -129,7 +132,12 @@ class Teller:
             )
             self._tip = header.offset
         self.begin_window(header.offset)
-        self.epoch, self.last = header.epoch, header.offset
+        self._enter(header.epoch)
+        self.last = header.offset
+
+    def is_over(self, epoch: str) -> bool:
+        """Whether another epoch has followed on that one: then it cannot be the stream's now."""
+        return epoch in self._epochs and epoch != self._epochs[-1]
 
     async def rejoin(self) -> None:
         """Be at one with the stream again, as far as it has been read."""
@@ -162,6 +170,11 @@ class Teller:
     def _is_news(self, header: Header, what: Publication | Instruction | None) -> bool:
         is_known = isinstance(what, Publication) and self.knows(what.key)
         return header.number > self._seen.get(header.node, 0) and not is_known
+
+    def _enter(self, epoch: str) -> None:
+        self.epoch = epoch
+        if epoch and epoch not in self._epochs:
+            self._epochs.append(epoch)
 
     def _note(self, header: Header) -> None:
         self.last = header.offset
