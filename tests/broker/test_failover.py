@@ -141,6 +141,48 @@ async def test_an_epoch_that_a_failover_brings_back_is_ended_again(valkey):
         assert [guest.heard.count("resync") for guest in guests] == [2, 2]
 
 
+async def test_what_comes_under_offsets_that_have_been_told_is_not_passed_over(valkey):
+    """The stream was put back under a reader that noticed nothing, and goes on without a break."""
+    async with open_nodes(valkey.url, 2, deadline=10.0) as (ahead, lagging):
+        plain, resuming = ahead.join(), ahead.join(wants_positions=True)
+        await lagging.say("0")
+        await plain.hears("0")
+        behind = await snapshot(valkey)
+        may_dial = cut_off(lagging)
+        lagging.broker._reader.doubt()
+        lagging.link._drop_idle()
+        await ahead.say("1", "2", "3")
+        await plain.hears("0", "1", "2", "3")
+        old = ahead.position
+        await valkey.ask(b"EVAL", RESTORE, len(behind), *behind, *behind.values())
+        may_dial.set()
+        await lagging.say("a", "b", "c", "d")
+
+        await plain.hears("0", "1", "2", "3", "a", "b", "c", "d")
+        await until(lambda: ahead.position == lagging.position)
+        assert resuming.heard.count("resync") == 1
+        assert ahead.replay(old) is lagging.replay(old) is None
+
+
+async def test_a_strangers_copy_under_a_place_that_is_taken_is_counted_and_costs_nothing(valkey):
+    """The stream is looked at anew, and goes on where it was."""
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1", "2")
+        await guest.hears("1", "2")
+        ((_, words),) = await valkey.ask(b"XREVRANGE", b"{gogate}:stream", "+", "-", b"COUNT", 1)
+        header, payload = words[1].rsplit(b" ", 2)[0], words[3]
+        await valkey.ask(
+            *(b"XADD", b"{gogate}:stream", b"*", b"h", header + b" stranger 7", b"p", payload)
+        )
+        await until(lambda: node.metrics.redis.junk)
+        await until(lambda: not node.broker._reader.is_busy)
+        await node.say("3")
+
+        await guest.hears("1", "2", "3")
+        assert node.metrics.gaps == 0
+
+
 @pytest.fixture
 async def pair(tmp_path):
     """A master and its replica."""

@@ -48,6 +48,10 @@ class _Gap(Exception):
     """The stream is not the one that was read, or has been trimmed past what was."""
 
 
+class _Rewound(Exception):
+    """Something has a place that is taken: perhaps the stream is not what it was."""
+
+
 @attrs.define(eq=False)
 class Reader:
     """Reads the stream for one node."""
@@ -134,6 +138,8 @@ class Reader:
                     await self._follow(wire)
             except _Gap:
                 self._is_following = self._is_whole = False
+            except _Rewound:
+                self._is_following = self.is_busy = False
 
     async def _see_to(self, error: Exception) -> None:
         """Ask for less where a reply was too big; clear what nobody can read."""
@@ -284,7 +290,10 @@ class Reader:
             self.metrics.redis.junk += 1
             return
         if header.offset <= teller.last:
-            return
+            # Where it was a stranger's fancy, it is not met again.
+            self._cursor = entry.name
+            self.metrics.redis.junk += 1
+            raise _Rewound
         if header.offset != teller.last + 1:
             raise _Gap
         self._note_head(max(self.head, header.offset))
