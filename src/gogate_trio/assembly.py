@@ -80,9 +80,10 @@ class Node:
 
     @property
     def owes_nobody(self) -> bool:
-        """Whether the other nodes have all of it, too."""
+        """Whether the other nodes have all of it, too, or know what they lack."""
         statistics = self.broker.statistics()
-        return self.is_settled and not (statistics and statistics.backlog)
+        is_owed = statistics is not None and (statistics.backlog or statistics.owes_gap)
+        return self.is_settled and not is_owed
 
 
 def assemble(  # noqa: PLR0913, PLR0917  # what was opened before anything could be made

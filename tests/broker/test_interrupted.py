@@ -145,6 +145,23 @@ async def test_a_loss_while_another_is_being_said_is_said_too(valkey):
         await guest.hears("resync", "resync", "1")
 
         assert [reply[0] for reply in answers] == [b"epoch", b"ok", b"epoch", b"epoch", b"ok"]
+        assert not node.broker.statistics().owes_gap
+
+
+async def test_a_loss_is_said_before_a_node_has_handed_over(valkey, monkeypatch):
+    """Who may leave then leaves nothing unsaid; until it is said, it is owed."""
+    monkeypatch.setattr("gogate_trio.broker.outgoing.BACKLOG_PUBLICATIONS", 3)
+    async with open_nodes(valkey.url, 2, deadline=QUICK) as (node, other):
+        guest = other.join(wants_positions=True)
+        valkey.pause()
+        await node.say(*(f"{number}" for number in range(9)))
+        assert node.broker.statistics().owes_gap
+        valkey.resume()
+        with trio.fail_after(20):
+            await node.broker.wait_handed_over()
+        node.scope.cancel()
+
+        await until(lambda: "8" in guest.heard and "resync" in guest.heard)
 
 
 async def test_a_loss_is_said_while_there_is_always_something_to_send(valkey):

@@ -129,6 +129,8 @@ class BrokerStatistics:
     """Publications told here that the others have not heard."""
     backlog_bytes: int
     """Bytes of all that is under way."""
+    owes_gap: bool
+    """Whether the others are still to be told that something was lost."""
 
 
 class Receiver(Protocol):
@@ -175,7 +177,10 @@ class Broker(Protocol):
         """Wait until all that was published so far is with the hub, and on its way elsewhere."""
 
     async def wait_handed_over(self) -> None:
-        """Wait until other nodes can have all of it, too, even if this one is no more."""
+        """Wait until other nodes can have all of it, too, even if this one is no more.
+
+        Or know that they cannot.
+        """
 
     def statistics(self) -> BrokerStatistics | None:
         """Return how it is; None where there is nothing to be away."""

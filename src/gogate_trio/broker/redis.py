@@ -131,8 +131,9 @@ class RedisBroker:
             await pending.done.wait()
 
     async def wait_handed_over(self) -> None:
-        """Wait until all that was published has been seen on the stream."""
+        """Wait until all that was published has been seen on the stream, and losses are said."""
         await self._outgoing.wait_empty()
+        await self._sender.wait_said()
 
     def statistics(self) -> BrokerStatistics:
         """Return how it is."""
@@ -147,6 +148,7 @@ class RedisBroker:
             behind_seconds=trio.current_time() - self._reader.abreast_at if behind else 0.0,
             backlog=self._outgoing.told,
             backlog_bytes=self._outgoing.size,
+            owes_gap=self._sender.owes_gap,
         )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -58,6 +58,8 @@ class Sender:
     """Which it was."""
     _said: int = 0
     """How many of the losses everybody is told of."""
+    _is_said: trio.Event = attrs.field(factory=trio.Event)
+    """Set when that has been said; who waits for the next time puts another."""
     _most: int = BATCH_BYTES
     """Bytes of payload that are sent in one go."""
     _is_failing: bool = False
@@ -106,7 +108,7 @@ class Sender:
         batch = self.outgoing.batch(self._most)
         if not self.teller.epoch:
             await self.outgoing.news.wait()
-        elif self._said < self._losses and not (batch and batch[0].is_told):
+        elif self.owes_gap and not (batch and batch[0].is_told):
             # The backlog goes first; behind what is new this might wait for ever.
             await self._declare_gap()
         elif batch:
@@ -161,6 +163,17 @@ class Sender:
                 self.metrics.redis.written += 1
 
     @property
+    def owes_gap(self) -> bool:
+        """Whether everybody is to be told of a loss still."""
+        return self._said < self._losses
+
+    async def wait_said(self) -> None:
+        """Wait until Redis has taken that of all losses. For one task at a time."""
+        while self.owes_gap:
+            self._is_said = trio.Event()
+            await self._is_said.wait()
+
+    @property
     def _losses(self) -> int:
         return self.gaps + self.outgoing.dropped
 
@@ -175,6 +188,7 @@ class Sender:
             self._before, self._asked = await self._begin_after(b""), losses
         await self._begin_after(self._before)
         self._said = losses
+        self._is_said.set()
 
     async def _begin_after(self, epoch: bytes) -> bytes:
         """Begin another epoch if it still is that one; return which it was."""

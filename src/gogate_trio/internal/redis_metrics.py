@@ -25,6 +25,7 @@ _ALONE: Final = BrokerStatistics(
     behind_seconds=0.0,
     backlog=0,
     backlog_bytes=0,
+    owes_gap=False,
 )
 
 
