@@ -148,6 +148,35 @@ async def test_a_loss_while_another_is_being_said_is_said_too(valkey):
         assert not node.broker.statistics().owes_gap
 
 
+async def test_a_gap_that_a_failover_takes_back_is_said_again(valkey, hold_reading):
+    """Redis had taken it, nobody had read it, and a replica that lacks it is the master now."""
+    async with open_nodes(valkey.url, 2, deadline=20.0) as (node, other):
+        guest = other.join(wants_positions=True)
+        await node.say("1")
+        await guest.hears("1")
+        behind = await snapshot(valkey)
+        may_read = [hold_reading(each) for each in (node, other)]
+        await valkey.ask(b"CLIENT", b"KILL", b"TYPE", b"normal")
+        run, answers = node.link.run, []
+
+        async def note(script, *words):
+            reply = await run(script, *words)
+            if script is DECLARE:
+                answers.append(reply)
+            return reply
+
+        node.link.run = note
+        node.broker.declare_gap()
+        await until(lambda: [b"ok"] in answers)
+        await fail_over(valkey, behind)
+        for each in may_read:
+            each.set()
+
+        await guest.hears("1", "resync")
+        await node.say("2")
+        await guest.hears("1", "resync", "2")
+
+
 async def test_a_loss_is_said_before_a_node_has_handed_over(valkey, monkeypatch):
     """Who may leave then leaves nothing unsaid; until it is said, it is owed."""
     monkeypatch.setattr("gogate_trio.broker.outgoing.BACKLOG_PUBLICATIONS", 3)

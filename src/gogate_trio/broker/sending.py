@@ -58,6 +58,8 @@ class Sender:
     """Which it was."""
     _said: int = 0
     """How many of the losses everybody is told of."""
+    _said_in: int = 0
+    """In which round of the outgoing that was."""
     _is_said: trio.Event = attrs.field(factory=trio.Event)
     """Set when that has been said; who waits for the next time puts another."""
     _most: int = BATCH_BYTES
@@ -164,12 +166,18 @@ class Sender:
 
     @property
     def owes_gap(self) -> bool:
-        """Whether everybody is to be told of a loss still."""
-        return self._said < self._losses
+        """Whether everybody is to be told of a loss still, or once more.
+
+        Once more, where it was said and what was said may be lost: as long as the epoch that was
+        to end is the one that is read.
+        """
+        is_in_doubt = self._said_in != self.outgoing.rounds
+        is_undone = is_in_doubt and self._before.decode() == self.teller.epoch
+        return self._said < self._losses or is_undone
 
     async def wait_said(self) -> None:
         """Wait until Redis has taken that of all losses. For one task at a time."""
-        while self.owes_gap:
+        while self._said < self._losses:
             self._is_said = trio.Event()
             await self._is_said.wait()
 
@@ -183,11 +191,11 @@ class Sender:
         It is asked first which one it is: a node that was away may not have heard yet of one
         that had begun before. An answer that was lost is no reason to begin two.
         """
-        losses = self._losses
+        losses, rounds = self._losses, self.outgoing.rounds
         if self._asked < losses:
             self._before, self._asked = await self._begin_after(b""), losses
         await self._begin_after(self._before)
-        self._said = losses
+        self._said, self._said_in = losses, rounds
         self._is_said.set()
 
     async def _begin_after(self, epoch: bytes) -> bytes:
