@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import trio
 
-from fakes.nodes import CHAT, open_nodes, until
-from gogate_trio.ids import MessageId
+from fakes.nodes import CHAT, event, open_nodes, until
+from gogate_trio.ids import MessageId, UserId
 from gogate_trio.limits import STREAM_LEAST
+from gogate_trio.state.history import Position
 
 STREAM = b"{gogate}:stream"
 
@@ -20,6 +21,23 @@ async def test_the_stream_keeps_what_a_slow_node_may_be_behind(valkey):
         length = await valkey.ask(b"XLEN", STREAM)
 
     assert STREAM_LEAST <= length < STREAM_LEAST + 200
+
+
+async def test_a_message_is_one_entry_however_many_are_in_its_chat(valkey):
+    """Who shall hear it travels with it: nobody asks the backend again."""
+    crowd = {UserId(user): f"user {user}" for user in range(1, 5001)}
+    async with open_nodes(valkey.url, 2) as (one, two):
+        far, stranger = two.join(5000), two.join(5001)
+        before = two.position
+        publication = event("hello")
+        publication.audience = crowd
+        await one.broker.publish(publication)
+        await far.hears("hello")
+
+        assert await valkey.ask(b"XLEN", STREAM) == 1
+        (entry,) = two.history.after(Position.read(before).offset)
+        assert entry.audience.keys() == crowd.keys()
+        assert stranger.heard == []
 
 
 async def test_the_stream_is_bounded_in_bytes(valkey, monkeypatch):
