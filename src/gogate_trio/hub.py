@@ -223,6 +223,8 @@ class Hub:
     async def _turn(self, wanted: int) -> int:
         """Return how many sends may follow without a checkpoint: one at least."""
         if not self._left:
+            # Twice: what comes over a socket takes a turn of the poller's and one of its own.
+            await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
             self._left = SENDS_PER_TURN
         taken = min(wanted, self._left)
