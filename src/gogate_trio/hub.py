@@ -151,8 +151,7 @@ class Hub:
             case Rejoin():
                 history = self._history
                 history.load(turn.epoch, turn.window, floor=turn.floor, head=turn.head)
-                if not turn.is_silent:
-                    self._have_all_fetch()
+                self._have_all_fetch()
 
     def _note(self, run: list[Publication], seconds: float) -> None:
         now = trio.current_time()

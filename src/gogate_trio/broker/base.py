@@ -101,8 +101,6 @@ class Rejoin:
     """What was published after ``floor`` and up to ``head``; none of it is told again."""
     floor: int
     head: int
-    is_silent: bool = False
-    """Whether nobody need fetch anything: nobody has been told anything yet."""
 
 
 Turn = Branch | Rejoin
