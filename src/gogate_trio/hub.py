@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 import attrs
 import trio
 
-from gogate_trio.broker.base import Branch, Publication, Rejoin, Turn
+from gogate_trio.broker.base import Branch, Publication, Rejoin, Step, Turn
 from gogate_trio.ids import UserId
 from gogate_trio.limits import HUB_INBOX, SENDS_PER_TURN
 from gogate_trio.metrics import Metrics
@@ -148,6 +148,8 @@ class Hub:
         match turn:
             case Branch(epoch):
                 self._history.branch(epoch)
+            case Step(offset):
+                self._history.step(offset)
             case Rejoin():
                 history = self._history
                 history.load(turn.epoch, turn.window, floor=turn.floor, head=turn.head)

@@ -8,9 +8,9 @@ from secrets import token_hex
 import pytest
 import trio
 
-from fakes.nodes import event, open_nodes, start, until
+from fakes.nodes import CHAT, event, open_nodes, start, until
 from fixtures.valkey import open_valkey
-from gogate_trio.broker.base import Disconnect
+from gogate_trio.broker.base import Disconnect, ForgetMembers, Revalidate
 from gogate_trio.broker.reading import Reader
 from gogate_trio.errors import ClusterUnavailable
 from gogate_trio.ids import UserId
@@ -90,6 +90,25 @@ async def test_a_long_pause_stops_nobody_and_loses_nothing(valkey):
         assert orders[0] == orders[1]
         assert sorted(orders[0][:-1]) == ["a1", "a2", "b1", "b2"]
         assert nodes[0].replay(resuming[1].position) == []
+
+
+async def test_what_was_said_before_a_branch_is_kept_behind_an_instruction(valkey):
+    """It has a place in the stream, too: who was away before comes back and misses nothing."""
+    async with open_nodes(valkey.url, 1, deadline=QUICK) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1")
+        await guest.hears("1")
+        before = guest.position
+        await node.say("2")
+        await node.broker.instruct(ForgetMembers(CHAT))
+        await until(lambda: node.obeyed)
+        valkey.pause()
+        await node.say("alone")
+        valkey.resume()
+        await node.until("attached")
+        await guest.hears("1", "2", "alone", "resync")
+
+        assert node.replay(before) == ["2", "alone"]
 
 
 async def test_an_outage_without_publications_costs_nobody_a_resync(tmp_path):
@@ -195,6 +214,25 @@ async def test_a_node_that_starts_reads_the_window_first(valkey):
         assert second.position == first.position
         assert second.obeyed == []
         assert second.metrics.gaps == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_place_that_a_node_gives_when_it_starts_counts_on_all(valkey):
+    """Also where the stream ends with what is no event, or with what was told before."""
+    async with AsyncExitStack() as stack:
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        first = await start(stack, nursery, valkey.url)
+        await first.say("1")
+        for last in (ForgetMembers(CHAT), Revalidate(UserId(1))):
+            await first.broker.instruct(last)
+            second = await start(stack, nursery, valkey.url)
+            guest = first.join(wants_positions=True)
+
+            await until(lambda: first.position == second.position)  # noqa: B023 - at once
+            assert first.replay(second.position) == []
+        await second.say("2")
+        await guest.hears("2")
+        assert guest.position == second.position
         nursery.cancel_scope.cancel()
 
 

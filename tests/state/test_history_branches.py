@@ -64,6 +64,21 @@ def test_a_branch_that_heals_tells_what_the_stream_tells(before, beside, after, 
     assert history.size == sum(each.weight for each in history.after(0))
 
 
+def test_a_place_without_an_event_is_a_place():
+    """Who is given it by others has missed nothing; a branch begins behind it."""
+    history = History("trunk", WIDE)
+    history.append(entry(1))
+    history.step(2)
+
+    assert (history.position, history.offered) == (Position("trunk", 2), 2)
+    assert told(history, Position("trunk", 2)) == []
+    assert told(history, Position("trunk", 0)) == [b"x"]
+    history.branch("branch")
+    history.append(entry(3, b"b"))
+    history.load("trunk", [entry(3, b"s")], floor=2, head=3)
+    assert told(history, Position("trunk", 0)) == [b"x", b"s"]
+
+
 def test_what_lies_between_branch_and_window_is_a_gap():
     """Where the stream was trimmed past the branch, nothing from before is kept."""
     history = branched(3, 2)

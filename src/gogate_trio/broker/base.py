@@ -103,7 +103,14 @@ class Rejoin:
     head: int
 
 
-Turn = Branch | Rejoin
+@attrs.frozen
+class Step:
+    """A place of the stream that holds nothing for clients: who is before it misses nothing."""
+
+    offset: int
+
+
+Turn = Branch | Rejoin | Step
 """What happens to the stream itself, in its place among the publications."""
 
 

@@ -18,7 +18,7 @@ from collections import OrderedDict, deque
 
 import trio
 
-from gogate_trio.broker.base import Branch, Instruction, Obey, Publication, Receiver, Rejoin
+from gogate_trio.broker.base import Branch, Instruction, Obey, Publication, Receiver, Rejoin, Step
 from gogate_trio.broker.once import Once
 from gogate_trio.broker.packing import Header
 from gogate_trio.ids import NodeId
@@ -61,9 +61,13 @@ class Teller:
 
     async def tell(self, header: Header, what: Publication | Instruction | None) -> None:
         """Take the next entry of the stream; None is one that makes no sense."""
+        is_news = self._is_news(header, what)
         if self.is_alone:
             self._put_aside(header, what)
-        if self._is_news(header, what):
+        elif not (is_news and isinstance(what, Publication)):
+            # Nobody hears of it, but others give this place to their clients.
+            await self._receiver.accept_turn(Step(header.offset))
+        if is_news:
             await self._pass_on(what, header.offset)
         self._note(header)
 

@@ -98,7 +98,8 @@ class History:
         """Where this epoch has branched off another, whose positions up to there count too."""
         self.epoch = epoch
         self.head = 0
-        """The offset of the newest event that has been published; 0 before the first."""
+        """The offset of the newest event that has been published, or of a place behind it that
+        holds none; 0 before the first."""
         self.offered = 0
         """The offset up to which every event has been offered to all who listened."""
 
@@ -162,6 +163,10 @@ class History:
         self._entries.append(entry)
         self._size += entry.weight
         self._trim(entry.at)
+
+    def step(self, offset: int) -> None:
+        """Go on to a place without an event, above the head; all before it has been offered."""
+        self.head = self.offered = offset
 
     def covers(self, position: Position, now: float) -> bool:
         """Whether everything after a position is still here."""
