@@ -111,10 +111,13 @@ class Hub:
 
     def _have_all_fetch(self) -> None:
         """Tell everybody who can resume that only fetching anew will do."""
-        resync = text_frame(encode_event(resync_of_all(str(self._history.position))))
+        position = self._history.position
+        resync = text_frame(encode_event(resync_of_all(str(position))))
         # A copy: who is hung up on by the offer leaves the directory.
         for outbox in tuple(self._directory.everybody()):
             if outbox.wants_positions:
+                # Before the offer, which may be the end: who never gets it has missed something.
+                outbox.told_to = position.offset
                 outbox.offer(resync)
 
     @property

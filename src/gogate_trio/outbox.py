@@ -89,7 +89,7 @@ class Outbox:
         self.wants_positions = False
         """Whether this client is told each durable event's position. Set before it joins."""
         self.told_to = 0
-        """The offset of the newest durable event that was offered."""
+        """The offset of the newest durable event that was offered, or of a ``resync``."""
         self.shed = 0
         """ephemeral events not queued"""
 

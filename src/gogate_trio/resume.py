@@ -141,6 +141,7 @@ class Reception:
         while caller.hangup is None:
             if not self.history.knows(at):
                 # It has not heard of this: it was not listening yet.
+                caller.outbox.told_to = self.history.head
                 caller.reply(resync_of_all(str(self.history.position)))
                 caller.listen()
                 return

@@ -7,7 +7,7 @@ import json
 from trio.testing import wait_all_tasks_blocked
 from wsproto.frame_protocol import FrameProtocol
 
-from gogate_trio.broker.base import Publication
+from gogate_trio.broker.base import Publication, Rejoin
 from gogate_trio.ids import ChatId, UserId
 from gogate_trio.protocol import close
 from gogate_trio.protocol.frames import text_frame
@@ -102,3 +102,15 @@ async def test_a_gap_is_told_also_when_somebody_is_lost_with_it(running):
 
     assert [guest.hangups for guest in guests] == [[], [close.LOST], [], [close.LOST], []]
     assert all(heard(guest)[0][0] == "resync" for guest in guests[0::2])
+
+
+async def test_who_is_told_to_fetch_and_leaves_before_counts_as_told_of_it(running):
+    """Else it would come back as one that has missed nothing; also who ends with the offer."""
+    jo, al = (running.join(user, wants_positions=True) for user in (JO, AL))
+    await running.tell(say(1))
+    al.is_gone = True
+    await running.hub.accept_turn(Rejoin("epoch", (), floor=9, head=9))
+    await running.hub.wait_settled()
+
+    assert al.hangups == [close.LOST]
+    assert [guest.mailbox.told_to for guest in (jo, al)] == [9, 9]
