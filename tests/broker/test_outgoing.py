@@ -46,11 +46,12 @@ def test_a_backlog_is_bounded_in_bytes(monkeypatch):
     """What was told here and finds no room goes, the oldest first; what was not told stays."""
     monkeypatch.setattr("gogate_trio.broker.outgoing.BACKLOG_BYTES", 100)
     waiting = outgoing(40, 40, 40, 40)
-    told = [waiting.untold() for _ in range(3) if waiting.note_told() is None]
+    for _ in range(3):
+        waiting.note_told(waiting.untold())
 
     assert numbers(waiting.batch()) == [3, 4]
     assert (waiting.told, waiting.dropped, waiting.size) == (1, 2, 80)
-    assert numbers(told) == [2, 3, 4]
+    assert waiting.untold().number == 4
 
 
 def test_a_known_one_is_forgotten_wherever_it_stands():
@@ -62,5 +63,16 @@ def test_a_known_one_is_forgotten_wherever_it_stands():
     assert second.settled.is_set()
     assert second.done.is_set()
     assert numbers(waiting.batch()) == [1, 3]
-    waiting.note_told()
+    waiting.note_told(waiting.untold())
     assert waiting.untold().number == 3
+
+
+def test_what_turns_out_to_be_known_while_it_is_told_costs_the_next_nothing():
+    """That one is still to be told."""
+    waiting = outgoing(1, 1)
+    first = waiting.untold()
+    waiting.note_known(first)
+    waiting.note_told(first)
+
+    assert waiting.untold().number == 2
+    assert waiting.told == 0

@@ -108,9 +108,14 @@ class Outgoing:
             batch.append(pending)
         return batch
 
-    def note_told(self) -> None:
-        """Note that the first was told here without Redis; who finds no room goes, oldest first."""
-        pending = self._untold.popleft()
+    def note_told(self, pending: Pending) -> None:
+        """Note that the first was told here without Redis; who finds no room goes, oldest first.
+
+        Nothing to note where it has turned out to be known meanwhile, and waits no more.
+        """
+        if self.untold() is not pending:
+            return
+        self._untold.popleft()
         pending.is_told = True
         pending.settled.set()
         pending.done.set()

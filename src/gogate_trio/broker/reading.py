@@ -228,7 +228,7 @@ class Reader:
         """Wait no more for what the stream has had of ours, and has no more: it was trimmed."""
         while (pending := self.outgoing.untold()) is not None and pending.number <= had:
             await self.teller.tell_alone(pending.what, pending.number)
-            self.outgoing.note_told()
+            self.outgoing.note_told(pending)
         self.outgoing.seen(had)
 
     async def _take_old(self, entry: Found, header: Header, epoch: str, *, is_first: bool) -> None:

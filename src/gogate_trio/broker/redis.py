@@ -232,5 +232,5 @@ class RedisBroker:
                 if pending is None or pending.at > until:
                     return
                 await self._teller.tell_alone(pending.what, pending.number)
-                self._outgoing.note_told()
+                self._outgoing.note_told(pending)
                 self._metrics.redis.backlog_dropped = self._outgoing.dropped
