@@ -437,6 +437,21 @@ async def test_a_bug_costs_the_place_and_not_the_node(valkey):
         assert nodes[0].metrics.bugs == 0
 
 
+async def test_what_somebody_published_who_was_cancelled_is_told_while_redis_is_away(valkey):
+    """Nobody need publish anything more for that."""
+    async with open_nodes(valkey.url, 1, deadline=QUICK) as (node,):
+        guest = node.join()
+        valkey.pause()
+        await node.say("1")
+        assert node.state == "detached"
+        with trio.move_on_after(0) as gone:
+            await node.say("2")
+
+        assert gone.cancelled_caught
+        await guest.hears("1", "2")
+        assert node.state == "detached"
+
+
 async def test_what_others_tell_while_a_node_serves_alone_is_news_to_its_clients(
     tmp_path, monkeypatch
 ):

@@ -212,6 +212,8 @@ class RedisBroker:
                 await self._link.run(ATTACH, keys, new_epoch(), "", "write")
             except ClusterUnavailable:
                 await trio.sleep(pause)
+                # What somebody has left who was cancelled before it was told.
+                await self._tell_alone()
                 pause = min(pause * 2, REDIS_LONGEST_PAUSE_SECONDS)
             else:
                 return
