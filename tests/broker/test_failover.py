@@ -141,6 +141,33 @@ async def test_an_epoch_that_a_failover_brings_back_is_ended_again(valkey):
         assert [guest.heard.count("resync") for guest in guests] == [2, 2]
 
 
+async def test_a_bug_hides_nothing_that_a_failover_takes_back(valkey):
+    """All is read anew then, but what was read before still says whether it is the same stream."""
+    async with open_nodes(valkey.url, 1) as (node,):
+        guest = node.join(wants_positions=True)
+        await node.say("1")
+        behind = await snapshot(valkey)
+        await node.say("2", "3")
+        await guest.hears("1", "2", "3")
+        old, teller = guest.position, node.broker._teller
+        tell = teller.tell
+
+        async def buggy(*_):
+            teller.tell = tell
+            raise RuntimeError("a bug")
+
+        teller.tell = buggy
+        await node.say("4")
+        await until(lambda: node.metrics.bugs)
+        await fail_over(valkey, behind)
+        await node.until("attached")
+        await node.say("5", "6")
+        await until(lambda: guest.heard[-1:] == ["6"])
+
+        assert node.replay(old) is None
+        assert [text for text in guest.heard if text != "resync"] == ["1", "2", "3", "4", "5", "6"]
+
+
 async def test_what_comes_under_offsets_that_have_been_told_is_not_passed_over(valkey):
     """The stream was put back under a reader that noticed nothing, and goes on without a break."""
     async with open_nodes(valkey.url, 2, deadline=10.0) as (ahead, lagging):

@@ -435,6 +435,8 @@ async def test_a_bug_costs_the_place_and_not_the_node(valkey):
         await plain[1].hears("1", "2", "3")
         assert nodes[1].metrics.bugs == 1
         assert nodes[0].metrics.bugs == 0
+        # What it had read may be half noted: it reads all of it anew.
+        assert nodes[1].metrics.gaps == 1
 
 
 async def test_what_somebody_published_who_was_cancelled_is_told_while_redis_is_away(valkey):

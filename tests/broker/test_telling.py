@@ -150,7 +150,7 @@ async def test_what_is_told_alone_never_goes_back_to_an_earlier_place(teller, ea
 async def test_nor_when_all_is_to_be_read_anew(teller, ear):
     """As after a bug: what has been told keeps its places, and what is told next is above."""
     await teller.tell(header(6, 1), event("a"))
-    teller.begin("", 0)
+    teller.begin("e", 6)
     await teller.tell_alone(event("b"), 1)
 
     assert [ear.heard[0][1], ear.heard[2][1]] == [6, 7]
@@ -219,9 +219,8 @@ async def test_the_nodes_that_are_remembered_are_bounded(teller):
 async def test_an_epoch_is_over_when_another_has_followed(teller):
     """However it was begun, also when all is read anew; those that are remembered are bounded."""
     assert not teller.is_over("e")
-    teller.begin("", 0)
-    assert not teller.is_over("e")
     teller.begin("e", 5)
+    assert not teller.is_over("e")
     await teller.begin_epoch(header(6, 0, epoch="f"))
     assert [teller.is_over(epoch) for epoch in ("e", "f", "g")] == [True, False, False]
 

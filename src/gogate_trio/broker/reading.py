@@ -121,6 +121,10 @@ class Reader:
         """The newest offset that this node has heard of in this epoch."""
         return max(self.head, self.teller.last, self._at)
 
+    def begin_anew(self) -> None:
+        """Read all of the stream when it is next looked at, though it still is the same."""
+        self._is_whole = False
+
     def doubt(self) -> None:
         """Look anew whether this still is the stream, unless that is being done."""
         if self._is_following and self._session is not None:

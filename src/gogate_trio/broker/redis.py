@@ -181,8 +181,8 @@ class RedisBroker:
             except Exception:  # noqa: BLE001 - the fence: a bug costs the place, not the node
                 self._metrics.bugs += 1
                 _log.exception("broker_failed")
-                # What has been read may be half noted: begin anew.
-                self._teller.begin("", 0)
+                # What has been read may be half noted.
+                self._reader.begin_anew()
                 pause = _AFTER_A_BUG_SECONDS
             finally:
                 self._is_attached = False

@@ -177,7 +177,7 @@ class Teller:
 
     def _enter(self, epoch: str) -> None:
         self.epoch = epoch
-        if epoch and epoch not in self._epochs:
+        if epoch not in self._epochs:
             self._epochs.append(epoch)
 
     def _note(self, header: Header) -> None:
