@@ -44,6 +44,7 @@ ATTACHED = BrokerStatistics(
     behind_seconds=0.0,
     backlog=0,
     backlog_bytes=0,
+    owes_gap=False,
 )
 
 
