@@ -158,3 +158,34 @@ async def test_a_request_too_large_for_the_kernel_is_sent_whole_by_who_is_cancel
             received += len(piece)
 
     assert received == len(request)
+
+
+@pytest.mark.parametrize("then", ["waits", "half-closes"])
+async def test_an_answer_that_comes_before_the_request_has_gone_is_read(then):
+    """Also its end: whoever waits for room to send is told of both, and of neither again."""
+    request = bytes(1_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    async with open_poller() as poller, trio.open_nursery() as both:
+        pipe = BarePipe(trio.SocketStream(trio.socket.from_stdlib_socket(ours)), poller)
+        pipe.mind(trio.current_time() + PATIENCE / 10)
+        both.start_soon(pipe.send, request)
+        await wait_all_tasks_blocked(0.01)
+        theirs.send(STORED)
+        if then == "half-closes":
+            theirs.shutdown(socket.SHUT_WR)
+        await wait_all_tasks_blocked(0.01)
+        other = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+        received = 0
+        while received < len(request):
+            received += len(await other.receive_some())
+        await wait_all_tasks_blocked(0.01)
+
+        assert await pipe.receive() == STORED
+        if then == "half-closes":
+            assert await pipe.receive() == b""
+        pipe.close()
+        await other.aclose()

@@ -83,17 +83,17 @@ class BarePipe:
     async def send(self, data: bytes) -> None:
         """Send everything; almost always the kernel takes it at once."""
         sent = 0
-        while True:
+        while sent < len(data):
             try:
                 sent += self._socket.send(memoryview(data)[sent:] if sent else data)
             except BlockingIOError:
                 self._source.is_dry()
+                await self._news()
+                # It may have been of an answer, of which there is no other.
+                self._source.look_again()
             except OSError as error:
                 failure = httpx.WriteError if sent else NothingLeft
                 raise failure(type(error).__name__) from error
-            if sent == len(data):
-                return
-            await self._news()
 
     async def receive(self) -> bytes:
         """Wait, then look: nothing can have come yet when a call has just been sent."""
