@@ -308,3 +308,38 @@ async def read_nothing(source):
     """Take note that the socket can be written to, which every new one can."""
     await wait_all_tasks_blocked(0.01)
     await source.news()
+
+
+@pytest.mark.parametrize("minded", [True, False])
+async def test_who_always_has_news_keeps_the_time_and_lets_others_have_their_turns(pair, minded):
+    """A backend that never stops talking; where that is cut, the news is still there."""
+    ours, _theirs = pair
+    turns, end = 0, trio.current_time() + 0.05
+
+    async def take_turns():
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async def wait(source):
+        while trio.current_time() < end + 1:
+            source.look_again()
+            await (source.minded_news() if minded else source.news())
+        raise AssertionError("it goes on and on")
+
+    async with open_poller() as poller, trio.open_nursery() as others:
+        source = poller.add(ours)
+        source.until = end
+        others.start_soon(take_turns)
+        if minded:
+            with pytest.raises(TimeUp):
+                await wait(source)
+        else:
+            with trio.move_on_at(end):
+                await wait(source)
+            with trio.fail_after(PATIENCE):
+                await source.news()
+        others.cancel_scope.cancel()
+
+    assert turns > 10

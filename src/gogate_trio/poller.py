@@ -65,14 +65,23 @@ class Source:
     async def news(self) -> None:
         """Wait until it may be worth trying again to receive, or to send. Cancellable.
 
-        Raises ``TimeUp`` when nobody polls any more. A checkpoint only when it waits.
+        Raises ``TimeUp`` when nobody polls any more. Cancelled, the news is still there.
         """
-        if not self._is_told():
+        if self._has_news():
+            await trio.lowlevel.checkpoint()
+            self._is_news = False
+        else:
             await self._park(self._leave)
 
     async def minded_news(self) -> None:
         """The same, until ``until`` at most and whatever is cancelled. Raises ``TimeUp``."""
-        if not self._is_told():
+        if self._has_news():
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            self._is_news = False
+            # Who always has something to say is not woken for it.
+            if self.until <= trio.current_time():
+                raise TimeUp
+        else:
             self._poller.mind(self.until)
             await self._park(_not_now)
 
@@ -82,14 +91,15 @@ class Source:
         It is called in the poller's task, which spares the caller's a turn, but in the caller's
         context, and must not block. Raises as ``news`` does, and what ``attempt`` raises.
         """
-        while self._is_told():
+        while self._has_news():
+            self._is_news = False
             if attempt():
                 return
         self._try = attempt
         await self._park(self._leave)
 
     def look_again(self) -> None:
-        """Let the next wait return at once: what was read was not all there is."""
+        """Let the next wait return at once: there may be more than was looked at."""
         self._is_news = True
 
     def is_dry(self) -> None:
@@ -135,12 +145,9 @@ class Source:
         else:
             self.wake()
 
-    def _is_told(self) -> bool:
+    def _has_news(self) -> bool:
         """Whether there is news that nobody has looked at."""
-        if self._is_news or self._ended:
-            self._is_news = False
-            return True
-        return False
+        return self._is_news or self._ended
 
     async def _park(
         self, abort: Callable[[trio.lowlevel.RaiseCancelT], trio.lowlevel.Abort]
