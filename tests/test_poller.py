@@ -10,7 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from fakes.node import PATIENCE
-from gogate_trio.poller import BOTH, Poller, TimeUp, open_poller
+from gogate_trio.poller import BOTH, Poller, Source, TimeUp, open_poller
 
 
 @pytest.fixture
@@ -343,3 +343,34 @@ async def test_who_always_has_news_keeps_the_time_and_lets_others_have_their_tur
         others.cancel_scope.cancel()
 
     assert turns > 10
+
+
+async def test_a_bug_in_it_is_raised_and_ends_every_wait(pair, monkeypatch):
+    """Also those that cannot be cancelled: a node that hears nobody must not live on."""
+    ours, theirs = pair
+    ended = []
+
+    async def wait(source, *, minded):
+        try:
+            await (source.minded_news() if minded else source.news())
+        except TimeUp:
+            ended.append("time is up")
+        except trio.Cancelled:
+            ended.append("cancelled")
+            raise
+
+    monkeypatch.setattr(Source, "tell", lambda _source, event: 1 / (event - event))
+    our_other, their_other = socket.socketpair()
+    began = trio.current_time()
+    with our_other, their_other, pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with open_poller() as poller, trio.open_nursery() as nursery:
+            for sock, minded in ((ours, True), (our_other, False)):
+                source = poller.add(sock)
+                if minded:
+                    source.until = began + PATIENCE
+                nursery.start_soon(lambda s=source, m=minded: wait(s, minded=m))
+            await wait_all_tasks_blocked(0.01)
+            theirs.send(b"1")
+
+    assert sorted(ended) == ["cancelled", "time is up"]
+    assert trio.current_time() - began < PATIENCE / 2
