@@ -201,7 +201,10 @@ class Poller:
             self._next = self._nap.deadline = until
 
     def cut_all(self) -> None:
-        """End every wait that cannot be cancelled, and those to come, as the deadline would."""
+        """End every wait that cannot be cancelled, as the deadline would.
+
+        So, too, each that follows before ``until`` is set anew.
+        """
         for source in self._sources.values():
             if source.until < math.inf:
                 source.until = -math.inf
