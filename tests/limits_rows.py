@@ -359,6 +359,7 @@ INSIDE: Final = {
     "TRACE_BATCH": "tracing/test_traces.py::test_no_more_spans_wait_than_there_is_room_for",
     "TRACE_FLUSH_SECONDS": "tracing/test_traces.py::test_a_collector_that_hangs_delays_no_end",
     "HUB_INBOX": "hub/test_hub.py::test_a_full_inbox_makes_publishers_wait_and_sheds_typing",
+    "PENDING_WRITES": "test_pending_writes.py::test_more_than_many_are_not_put_off",
     "SENDS_PER_TURN": "hub/test_hub.py::test_others_run_between_so_many_sends",
     "JOINED_BYTES": "hub/test_hub.py::test_joined_writes_are_bounded",
     "JOINED_FRAMES": "hub/test_hub.py::test_joined_writes_are_bounded",

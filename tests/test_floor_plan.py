@@ -19,7 +19,13 @@ FLOORS = [
     ("ground", ["errors", "limits", "ids"]),
     ("protocol", ["protocol"]),
     ("state", ["state"]),
-    ("edges", ["config", "log", "metrics", "outbox", "poller", "statefile", "systemd", "tracing"]),
+    (
+        "edges",
+        [
+            *("config", "log", "metrics", "outbox", "pending_writes", "poller"),
+            *("statefile", "systemd", "tracing"),
+        ],
+    ),
     ("adapters", ["backend", "broker", "cluster"]),
     (
         "house",

@@ -7,6 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from fakes.peer import Peer, Writer
+from fakes.turns import crowd
 from gogate_trio.limits import OUTBOX_BYTES, OUTBOX_FRAMES
 from gogate_trio.protocol import close
 
@@ -18,7 +19,7 @@ def peer():
 
 
 @pytest.fixture
-def outbox(peer):
+async def outbox(peer):
     """Its mailbox."""
     return peer.outbox()
 
@@ -42,6 +43,66 @@ async def test_an_idle_outbox_sends_at_once(outbox, peer):
 
     assert peer.got == b"onetwo"
     assert not outbox.is_waiting
+
+
+async def test_what_may_wait_goes_at_the_end_of_the_turn_and_keeps_its_place(outbox, peer):
+    """Whatever is offered before takes it along; the hub is kept from writing past it."""
+    await crowd()
+    outbox.offer_later(b"one")
+    assert peer.got == b""
+    assert outbox in peer.busy
+    outbox.offer(b"two")
+    assert peer.got == b"onetwo"
+    assert outbox not in peer.busy
+    outbox.offer_later(b"three")
+    await trio.lowlevel.checkpoint()
+    assert peer.got == b"onetwothree"
+    assert outbox not in peer.busy
+
+
+@pytest.mark.parametrize("room", [0, 1, 2])
+@pytest.mark.parametrize("turns", [0, 1, 5])
+async def test_what_the_kernel_does_not_take_at_the_end_of_the_turn_waits_as_well(
+    outbox, peer, writer, room, turns
+):
+    """Nothing of it is lost, and nothing overtakes it."""
+    await crowd()
+    peer.room = room
+    outbox.offer_later(b"one")
+    for _ in range(turns):
+        await trio.lowlevel.checkpoint()
+    assert peer.got == (b"one"[:room] if turns else b"")
+    assert outbox in peer.busy
+    outbox.offer(b"two")
+    peer.room = 1 << 30
+    await writer.write(2)
+    assert peer.got == b"onetwo"
+    assert outbox not in peer.busy
+
+
+async def test_last_words_find_room_behind_the_longest_frame_that_was_put_off(outbox, peer, writer):
+    """It is offered first, and only then is there something to be behind of."""
+    await crowd()
+    peer.room = 1
+    outbox.offer_later(bytes(OUTBOX_BYTES + 1))
+    outbox.finish((b"first", b"last"))
+    await writer.write(3)
+
+    assert peer.got == bytes(OUTBOX_BYTES + 1) + b"firstlast"
+    assert peer.hangups == []
+
+
+@pytest.mark.parametrize("end", ["shut", "fail", "finish"])
+async def test_what_may_wait_is_said_before_the_end(outbox, peer, end):
+    """It was offered while the client was there."""
+    await crowd()
+    outbox.offer_later(b"one")
+    if end == "finish":
+        outbox.finish((b"bye",))
+    else:
+        getattr(outbox, end)()
+
+    assert peer.got == (b"onebye" if end == "finish" else b"one")
 
 
 @pytest.mark.parametrize("room", [0, 1, 2])

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from fakes.peer import Peer, Writer
+from fakes.turns import crowd
 from gogate_trio import outbox as module
+from gogate_trio import pending_writes
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close
 
@@ -32,6 +34,8 @@ sizes = st.sampled_from([HEAD, HEAD + 1, 30, 150, LONGEST])
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("offer"), sizes, st.integers(1, 3)),
+        st.tuples(st.just("later"), sizes),
+        st.tuples(st.just("turn")),
         st.tuples(st.just("shed"), sizes, st.integers(1, 3)),
         st.tuples(st.just("send"), sizes),
         st.tuples(st.just("room"), st.sampled_from([0, 1, 7, 20, 1000])),
@@ -61,12 +65,15 @@ class Script:
     """The most frames and bytes that have waited."""
 
     async def play(self, step) -> None:
-        """One step. Only ``write`` and ``send`` give tasks a chance to run."""
+        """One step. Only ``turn``, ``write`` and ``send`` give tasks a chance to run."""
         match step:
-            case ("offer", size, events):
-                self.outbox.offer(self._frame(number := next(self.numbers), size), events)
+            case ("offer" | "later", size, *events):
+                frame = self._frame(number := next(self.numbers), size)
+                (self.outbox.offer if events else self.outbox.offer_later)(frame, *events)
                 if not self.peer.hangups:
                     self.durable.append(number)
+            case ("turn",):
+                await trio.lowlevel.checkpoint()
             case ("shed", size, events):
                 was_here = not self.peer.hangups
                 self.outbox.offer_ephemeral(self._frame(number := next(self.numbers), size), events)
@@ -131,13 +138,17 @@ def played(script, *, direct: bool, gather: int, how: str) -> Script:
             state = Script(peer, outbox, Writer(outbox, peer, gather), nursery)
             nursery.start_soon(state.writer.run)
             await wait_all_tasks_blocked()
+            await crowd()
             for step in script:
                 await state.play(step)
             await state.end(how)
             nursery.cancel_scope.cancel()
         return state
 
-    with mock.patch.multiple(module, OUTBOX_FRAMES=FRAMES, OUTBOX_BYTES=BYTES):
+    with (
+        mock.patch.multiple(module, OUTBOX_FRAMES=FRAMES, OUTBOX_BYTES=BYTES),
+        mock.patch.object(pending_writes, "_CROWDED_TURNS", 1 << 30),
+    ):
         return trio.run(play)
 
 

@@ -341,6 +341,9 @@ OUTAGE_RECHECK_SECONDS: Final = 30.0
 HUB_INBOX: Final = 1024
 """publications that wait for the hub. A full inbox makes publishers wait, not clients."""
 
+PENDING_WRITES: Final = 64
+"""writes put off to the end of a turn: what comes then is written with them at once, 0.5 ms."""
+
 SENDS_PER_TURN: Final = 256
 """deliveries between two checkpoints of the hub: about 1.3 ms in which nobody else runs."""
 

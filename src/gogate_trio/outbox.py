@@ -18,6 +18,7 @@ from typing import NamedTuple
 import trio
 
 from gogate_trio.limits import OUTBOX_BYTES, OUTBOX_FRAMES
+from gogate_trio.pending_writes import PendingWrites
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 
@@ -41,8 +42,10 @@ class Outbox:
         "_direct",
         "_finished",
         "_frames",
+        "_held",
         "_idle",
         "_open",
+        "_pending",
         "_queue",
         "_room",
         "hang_up",
@@ -59,8 +62,11 @@ class Outbox:
         hang_up: Callable[[Hangup], None],
         busy: set[Outbox],
         send_nowait: Callable[[bytes], int] | None = None,
+        pending: PendingWrites | None = None,
     ) -> None:
         """Without ``send_nowait`` (a TLS stream has none) everything goes through the writer.
+
+        ``pending`` is what is written at the end of the turn; None: nothing is put off.
 
         ``busy`` is the node's set of outboxes that nobody may write past: something waits in
         them, or they take nothing more. For all others the hub calls ``send_nowait`` itself.
@@ -71,6 +77,9 @@ class Outbox:
         """Send to the client at once. Only while the outbox is not among the busy ones."""
         self._busy = busy
         self._direct = send_nowait is not None
+        self._pending = pending
+        self._held = b""
+        """The frame that goes at the end of the turn, before anything else."""
         self._idle = self._direct
         if not self._direct:
             busy.add(self)
@@ -110,6 +119,8 @@ class Outbox:
 
     def offer(self, data: bytes, frames: int = 1) -> None:
         """Send or queue ``frames`` whole frames; hang up on the client when there is no room."""
+        if self._held:
+            self.settle()
         if self._idle:
             try:
                 sent = self.send_nowait(data)
@@ -127,6 +138,39 @@ class Outbox:
             self._give_up(close.SLOW_CONSUMER)
             return
         self._enqueue(data, frames)
+
+    def offer_later(self, data: bytes) -> None:
+        """Offer one frame at the end of the turn: what need not be there before it.
+
+        It costs less then, and keeps its place: what is offered meanwhile takes it along.
+        """
+        if self._pending is None or not self._idle or self._held:
+            self.offer(data)
+            return
+        self._held = data
+        self._busy.add(self)
+        self._pending.add(self)
+
+    def write(self) -> bool:
+        """Write the frame that was put off, if it still is; whether all of it is gone."""
+        if not self._held:
+            return True
+        try:
+            sent = self.send_nowait(self._held)
+        except OSError:
+            return False
+        self._held = self._held[sent:]
+        if self._held:
+            return False
+        self._busy.discard(self)
+        return True
+
+    def settle(self) -> None:
+        """Offer what is left of the frame that was put off."""
+        data, self._held = self._held, b""
+        if data:
+            self._busy.discard(self)
+            self.offer(data)
 
     def offer_rest(self, data: bytes, sent: int, frames: int) -> None:
         """Queue what is left of an offer of which ``send_nowait`` has just taken a part."""
@@ -161,6 +205,7 @@ class Outbox:
 
     def shut(self) -> None:
         """Drop every later offer. What waits is still written."""
+        self.settle()
         self._open = False
         self._idle = False
         self._busy.add(self)
@@ -179,6 +224,7 @@ class Outbox:
         if self._finished:
             return
         self._finished = True
+        self.settle()
         if drop_waiting:
             self._drop_waiting()
         for frame in last_words:

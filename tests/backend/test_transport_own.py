@@ -232,6 +232,10 @@ class Gone:
         """Lose the connection."""
         raise NothingLeft(str(len(data)))
 
+    def post(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Nothing is sent later."""
+        return False
+
     async def receive(self) -> bytes:
         """Not reached."""
         raise AssertionError

@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from gogate_trio.outbox import Outbox
+from gogate_trio.pending_writes import pending_writes
 from gogate_trio.protocol.close import Hangup
 
 
@@ -21,6 +22,8 @@ class Peer:
     """What has been written to it, directly or by the writer."""
     hangups: list[Hangup] = attrs.field(factory=list)
     """Every hang-up the outbox called for."""
+    busy: set[Outbox] = attrs.field(factory=set)
+    """Who may not be written past."""
     sends: int = 0
     """Calls of ``send_nowait``."""
 
@@ -38,7 +41,8 @@ class Peer:
 
     def outbox(self, *, direct: bool = True) -> Outbox:
         """Return a mailbox for it."""
-        return Outbox(self.hangups.append, set(), self.send_nowait if direct else None)
+        send_nowait = self.send_nowait if direct else None
+        return Outbox(self.hangups.append, self.busy, send_nowait, pending_writes())
 
 
 @attrs.define(eq=False)

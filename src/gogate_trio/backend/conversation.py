@@ -61,17 +61,17 @@ class Conversation:
         try:
             if timeouts:
                 await self._send(request, timeouts.get("write"))
+                data = await self._receive(timeouts.get("read"))
             else:
-                await self._pipe.send(request)
+                if not self._pipe.post(request):
+                    await self._pipe.send(request)
+                data = await self._pipe.receive()
         except NothingLeft:
             raise
         except httpx.WriteError:
             # A backend may say no and hang up before it has read everything.
             self._is_last = True
-        if timeouts:
             data = await self._receive(timeouts.get("read"))
-        else:
-            data = await self._pipe.receive()
         plain = read_plain_head(data) if method in _ANSWERED else None
         if plain is not None:
             self._left, self._read = plain.length, plain.behind

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import httpx
 import trio
 
+from gogate_trio.pending_writes import pending_writes
 from gogate_trio.poller import BOTH, Poller, TimeUp
 
 
@@ -27,6 +28,12 @@ class Pipe(Protocol):
 
     async def send(self, data: bytes) -> None:
         """Send everything; ``NothingLeft`` if nothing went. Cancelled, some of it did."""
+
+    def post(self, data: bytes) -> bool:
+        """Have everything sent at the end of the turn, and before ``receive`` waits for more.
+
+        What ``send`` would raise is raised there. False where that cannot be had: nothing is sent.
+        """
 
     async def receive(self) -> bytes:
         """Receive what there is, at least a byte; none at the end of the stream."""
@@ -79,26 +86,45 @@ class BarePipe:
         self._wait = self._source.news
         self._unasked = select.poll()
         self._unasked.register(self._socket, select.POLLIN)
+        self._pending = pending_writes()
+        self._unsent = b""
+        """What is not sent yet of the request under way."""
+        self._is_begun = False
+        """Whether some of that is."""
 
     async def send(self, data: bytes) -> None:
         """Send everything; almost always the kernel takes it at once."""
-        sent = 0
-        while sent < len(data):
-            try:
-                sent += self._socket.send(memoryview(data)[sent:] if sent else data)
-            except BlockingIOError:
-                self._source.is_dry()
-                await self._news()
-                # It may have been of an answer, of which there is no other.
-                self._source.look_again()
-            except OSError as error:
-                failure = httpx.WriteError if sent else NothingLeft
-                raise failure(type(error).__name__) from error
+        self._unsent, self._is_begun = data, False
+        await self._send_rest()
+
+    def post(self, data: bytes) -> bool:
+        """Have everything sent at the end of the turn."""
+        self._unsent, self._is_begun = data, False
+        self._pending.add(self)
+        return True
+
+    def write(self) -> bool:
+        """Send what was posted, as far as the kernel takes it; whether that is all."""
+        if not self._unsent:
+            return True
+        try:
+            sent = self._socket.send(self._unsent)
+        except OSError:
+            return False
+        self._unsent, self._is_begun = self._unsent[sent:], True
+        return not self._unsent
+
+    def settle(self) -> None:
+        """Have ``receive`` see to the rest."""
+        self._source.look_again()
+        self._source.wake()
 
     async def receive(self) -> bytes:
         """Wait, then look: nothing can have come yet when a call has just been sent."""
         while True:
             await self._news()
+            if self._unsent:
+                await self._send_rest()
             try:
                 data = self._socket.recv(_READ_BYTES)
             except BlockingIOError:
@@ -125,6 +151,21 @@ class BarePipe:
         if self._socket.fileno() >= 0:
             self._source.remove()
             self._socket.close()
+
+    async def _send_rest(self) -> None:
+        rest, self._unsent = memoryview(self._unsent), b""
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest) :]
+                self._is_begun = True
+            except BlockingIOError:
+                self._source.is_dry()
+                await self._news()
+                # It may have been of an answer, of which there is no other.
+                self._source.look_again()
+            except OSError as error:
+                failure = httpx.WriteError if self._is_begun else NothingLeft
+                raise failure(type(error).__name__) from error
 
     async def _news(self) -> None:
         try:
@@ -159,6 +200,10 @@ class TlsPipe:
             await self._tls.send_all(data)
         except trio.BrokenResourceError as error:
             raise httpx.WriteError("TLS") from error
+
+    def post(self, data: bytes) -> bool:  # noqa: ARG002 - the port's
+        """Return False: an ``SSLStream`` sends in a task."""
+        return False
 
     async def receive(self) -> bytes:
         """Receive what there is, all of it."""

@@ -54,7 +54,7 @@ class Connection:
         self.wants_notices = False
         self.early = 0
         self.typing: dict[ChatId, bool] = {}
-        self.outbox = Outbox(self.hang_up, house.busy, direct)
+        self.outbox = Outbox(self.hang_up, house.busy, direct, house.pending)
         self.lane = Lane(house.calls, number, partial(self.hang_up, close.INTERNAL_ERROR))
         self.heard_at = self.opened_at = trio.current_time()
         """When the last byte came, and the first: trio's clock, seconds."""
@@ -95,7 +95,7 @@ class Connection:
 
     def reply(self, event: Event, to: CommandId | None = None) -> None:
         """Tell this client alone. Does nothing once it is gone."""
-        self.outbox.offer(text_frame(encode_event(event, to)))
+        self.outbox.offer_later(text_frame(encode_event(event, to)))
 
     def refuse(self, refusal: Refusal, to: CommandId | None = None) -> None:
         """Tell this client that something was refused."""
@@ -200,7 +200,7 @@ class Connection:
         # The head goes with this frame: a browser's is as large as the rest of a connection.
         head, self._head = self._head, None
         assert head is not None  # noqa: S101 - a connection lives once
-        self.outbox.offer(acceptance(head))
+        self.outbox.offer_later(acceptance(head))
         if self.hangup is None:
             self._house.greet(self, head)
 

@@ -18,6 +18,7 @@ from gogate_trio.limits import RECENT_ENDS
 from gogate_trio.log import get_logger
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.pending_writes import PendingWrites, pending_writes
 from gogate_trio.protocol import close
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.handshake import Head
@@ -60,6 +61,8 @@ class House:
     metrics: Metrics
     busy: set[Outbox] = attrs.field(factory=set)
     """The outboxes that nobody may write past."""
+    pending: PendingWrites = attrs.field(factory=pending_writes)
+    """What is written at the end of the turn."""
     connections: set[Connection] = attrs.field(factory=set)
     greet: Callable[[Connection, Head], None] = lambda _connection, _head: None
     """What to do with a new connection and the head of its upgrade. Must not block."""
