@@ -304,6 +304,26 @@ async def test_nobody_waits_for_a_poller_that_has_ended(pair):
             await wait_again()
 
 
+async def test_who_comes_second_takes_nothing_from_who_waits(pair):
+    """What the first wanted done with news is still done."""
+    ours, theirs = pair
+    got = []
+    async with open_poller() as poller, trio.open_nursery() as nursery:
+        source = poller.add(ours)
+
+        def attempt():
+            got.append(ours.recv(100))
+            return True
+
+        nursery.start_soon(source.try_on_news, attempt)
+        await wait_all_tasks_blocked(0.01)
+        with pytest.raises(trio.BusyResourceError):
+            await source.try_on_news(lambda: got.append(b"second") or True)
+        theirs.send(b"1")
+
+    assert got == [b"1"]
+
+
 async def read_nothing(source):
     """Take note that the socket can be written to, which every new one can."""
     await wait_all_tasks_blocked(0.01)

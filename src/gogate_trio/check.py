@@ -185,11 +185,8 @@ async def _ask_backend(settings: Settings) -> list[Finding]:
     address = await knock(settings)
     if address.state is not State.OK:
         return [address, *_skipped("backend API", "internal API key")]
-    try:
-        async with open_backend(settings.backend) as backend:
-            return [address, *await examine(backend)]
-    except OperatorError as error:
-        return [Finding("backend API", State.FAILED, str(error))]
+    async with open_backend(settings.backend) as backend:
+        return [address, *await examine(backend)]
 
 
 async def _ask_redis(cluster: ClusterSettings) -> list[Finding]:

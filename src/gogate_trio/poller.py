@@ -95,8 +95,7 @@ class Source:
             self._is_news = False
             if attempt():
                 return
-        self._try = attempt
-        await self._park(self._leave)
+        await self._park(self._leave, attempt)
 
     def look_again(self) -> None:
         """Let the next wait return at once: there may be more than was looked at."""
@@ -150,17 +149,23 @@ class Source:
         return self._is_news or self._ended
 
     async def _park(
-        self, abort: Callable[[trio.lowlevel.RaiseCancelT], trio.lowlevel.Abort]
+        self,
+        abort: Callable[[trio.lowlevel.RaiseCancelT], trio.lowlevel.Abort],
+        attempt: Callable[[], bool] | None = None,
     ) -> None:
         if self._task is not None:
             raise trio.BusyResourceError("another task waits for this socket")
         if not self._poller.is_open:
             raise TimeUp
-        self._task = trio.lowlevel.current_task()
+        self._task, self._try = trio.lowlevel.current_task(), attempt
         await trio.lowlevel.wait_task_rescheduled(abort)
         if self._error is not None:
             error, self._error = self._error, None
-            raise error
+            try:
+                raise error
+            finally:
+                # Or it would hold this frame, and the frame it.
+                del error
 
     def _leave(self, _: object) -> trio.lowlevel.Abort:
         self._task = self._try = None
