@@ -242,11 +242,26 @@ TARGETS = (
         also=("growth-connections-1000",),
     ),
     Target(
+        "10,000 connections of which the same 100 are in use, per delivery over 100",
+        "growth-resting-10000",
+        1.2,
+        "gogate",
+        "growth-connections-100",
+    ),
+    Target(
         "100 to 5,000 chats, per delivery over 1",
         "growth-chats-5000",
         1.2,
         "gogate",
         "growth-chats-1",
+        also=("growth-chats-100", "growth-chats-1000"),
+    ),
+    Target(
+        "100 to 5,000 chats, per delivery over 1 in which another member speaks each time, too",
+        "growth-chats-5000",
+        1.2,
+        "gogate",
+        "growth-speakers-100",
         also=("growth-chats-100", "growth-chats-1000"),
     ),
     Target(
