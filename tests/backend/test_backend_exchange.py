@@ -25,7 +25,8 @@ from gogate_trio.ids import ChatId, MessageId
 from gogate_trio.protocol.commands import MarkRead, SendMessage
 
 if TYPE_CHECKING:
-    from gogate_trio.backend.rest import Endpoint, Outcome
+    from gogate_trio.backend.exchange import Endpoint
+    from gogate_trio.backend.judging import Outcome
 
 pytestmark = pytest.mark.usefixtures("transport")
 

@@ -1,4 +1,4 @@
-"""What each way a call can end means to its caller: the table of ``backend.rest``, row by row."""
+"""What each way a call can end means to its caller: ``backend.judging``'s table, row by row."""
 
 from __future__ import annotations
 

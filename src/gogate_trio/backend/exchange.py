@@ -2,7 +2,7 @@
 
 Bounds: one deadline for all of it (connecting, sending, reading) and ``limits.ANSWER_BYTES``
 of answer. How many run at once is the business of ``gate``. How it ended is a value; what
-that means is the business of ``rest``.
+that means is the business of ``judging``.
 
 On httpx's transport without its client: a client adds a cookie jar (which would send one
 user's session with another user's call), redirects, the environment's proxies and a log

@@ -1,25 +1,4 @@
-"""The backend over HTTP: the five calls, and what each way of ending means.
-
-===========================  ========================  ============================
-what came back               validate, members         messages, reactions, read
-===========================  ========================  ============================
-nothing was sent             ``BackendUnavailable``    ``BackendUnavailable``
-sent, no status came         ``BackendUnavailable``    ``OutcomeUnknown``
-2xx, readable                the answer                the answer
-2xx that says no in words    ``BackendRejected``       ``BackendRejected``
-2xx, unreadable              ``BackendUnavailable``    ``OutcomeUnknown``
-1xx, 3xx                     ``BackendUnavailable``    ``OutcomeUnknown``
-408, 425, 429                ``BackendUnavailable``    ``BackendRejected``
-any other 4xx                ``BackendRejected``       ``BackendRejected``
-5xx                          ``BackendUnavailable``    ``BackendRejected``
-===========================  ========================  ============================
-
-"Nothing was sent" is meant strictly: the gate was shut, no slot or connection in time, or the
-connection broke before the body was handed to it. The left calls change nothing and are tried
-twice when a connection breaks. To the right, a 5xx is the backend's refusal and the client is
-told its words; a redirect may follow a deed (as 303 does), so nobody knows. To the left, "come
-back later" says nothing about the token or the chat, so it must not count as a no.
-"""
+"""The backend over HTTP: the five calls. What each way of ending means, ``judging`` says."""
 
 from __future__ import annotations
 
@@ -27,32 +6,20 @@ import encodings.idna  # noqa: F401 - else the first look-up of a name imports i
 import ssl
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 import httpx
 import trio
 
 from gogate_trio.backend.dialects import DIALECTS
-from gogate_trio.backend.exchange import Answer, Endpoint, Exchange, Silence
+from gogate_trio.backend.exchange import Exchange
 from gogate_trio.backend.gate import Gate
-from gogate_trio.backend.reading import (
-    Unreadable,
-    error_text,
-    read_confirmation,
-    read_members,
-    read_stored,
-    read_user,
-)
+from gogate_trio.backend.judging import HEALTHY, outcome_of, settle, verdict_on
+from gogate_trio.backend.reading import read_confirmation, read_members, read_stored, read_user
 from gogate_trio.backend.requests import Site, credentials, require_token, traced
 from gogate_trio.backend.transport import H11Transport
-from gogate_trio.errors import (
-    BackendBusy,
-    BackendError,
-    BackendRejected,
-    BackendUnavailable,
-    OutcomeUnknown,
-)
+from gogate_trio.errors import BackendError, BackendUnavailable
 from gogate_trio.poller import open_poller
 from gogate_trio.state.breaker import Verdict
 from gogate_trio.tracing.spans import current
@@ -62,21 +29,17 @@ if TYPE_CHECKING:
 
     from gogate_trio.backend.base import Confirmation, Members, StoredMessage, User
     from gogate_trio.backend.dialects import Dialect
-    from gogate_trio.backend.exchange import Call
+    from gogate_trio.backend.exchange import Call, Endpoint
     from gogate_trio.backend.gate import GateStatistics
+    from gogate_trio.backend.judging import Outcome
     from gogate_trio.config import BackendSettings
     from gogate_trio.ids import ChatId
     from gogate_trio.poller import Poller
     from gogate_trio.protocol.commands import AddReaction, MarkRead, SendMessage
 
-Outcome = Literal["ok", "rejected", "unavailable", "busy", "unknown", "cancelled"]
-"""How a call ended for its caller; "cancelled" before anything was sent."""
-
 KEEPALIVE_SECONDS: Final = 3.0
 """seconds an idle connection is kept: under the 5 s after which Apache, Node and uvicorn
 hang up, so that a call rarely meets a connection that is just being closed."""
-
-_LATER: Final = frozenset({408, 425, 429})
 
 _T = TypeVar("_T")
 
@@ -217,10 +180,10 @@ class RestBackend:
         try:
             ending = await self._ask(call, read, began)
         finally:
-            outcome = _outcome(ending)
+            outcome = outcome_of(ending)
             self._observe(call.endpoint, outcome, trio.current_time() - began)
             if span is not None:
-                span.note(outcome, failed=outcome not in _HEALTHY)
+                span.note(outcome, failed=outcome not in HEALTHY)
                 span.end()
         if isinstance(ending, BackendError):
             raise ending
@@ -236,73 +199,8 @@ class RestBackend:
         verdict = Verdict.NOTHING
         try:
             answer = await self._exchange.run(call, deadline)
-            ending = _settle(call, answer, read)
-            verdict = _verdict(answer, ending)
+            ending = settle(call, answer, read)
+            verdict = verdict_on(answer, ending)
         finally:
             self._gate.leave(era, verdict)
         return ending
-
-
-def _settle(call: Call, answer: Answer | Silence, read: Callable[[bytes], _T]) -> _T | BackendError:
-    """Apply the table above."""
-    if answer is Silence.NOTHING_SENT:
-        return BackendUnavailable()
-    if answer is Silence.NO_ANSWER:
-        return _no_use(call)
-    status, body = answer.status, answer.body
-    if _OK <= status < _ELSEWHERE and body is not None:
-        try:
-            return read(body)
-        except Unreadable:
-            return _no_use(call)
-        except BackendRejected as refusal:
-            return refusal
-    if _is_refusal(status, harmless=call.harmless):
-        return BackendRejected(status, error_text(body or b""))
-    return _no_use(call)
-
-
-def _is_refusal(status: int, *, harmless: bool) -> bool:
-    if harmless:
-        return _REFUSED <= status < _BROKEN and status not in _LATER
-    return _REFUSED <= status < _NO_STATUS
-
-
-def _no_use(call: Call) -> BackendUnavailable | OutcomeUnknown:
-    return BackendUnavailable() if call.harmless else OutcomeUnknown()
-
-
-def _verdict(answer: Answer | Silence, ending: object) -> Verdict:
-    """Judge the backend by a call: a refusal is an answer, a 5xx or an answer of no use is none."""
-    if isinstance(answer, Silence):
-        return Verdict.FAILED
-    if _REFUSED <= answer.status < _BROKEN:
-        return Verdict.ANSWERED
-    is_wrong = isinstance(ending, BackendUnavailable | OutcomeUnknown)
-    return Verdict.FAILED if is_wrong or answer.status >= _BROKEN else Verdict.ANSWERED
-
-
-_OK, _ELSEWHERE, _REFUSED, _BROKEN, _NO_STATUS = 200, 300, 400, 500, 600
-"""The first status of each kind: it did it, look elsewhere, the caller's fault, its own fault,
-and what is no status."""
-
-
-_HEALTHY: Final[frozenset[Outcome]] = frozenset({"ok", "rejected"})
-"""How a call ends that the backend has answered."""
-
-
-def _outcome(ending: object) -> Outcome:
-    if not isinstance(ending, BackendError | None):
-        return "ok"
-    match ending:
-        case None:
-            return "cancelled"
-        case BackendRejected():
-            return "rejected"
-        case BackendBusy():
-            return "busy"
-        case BackendUnavailable():
-            return "unavailable"
-        case OutcomeUnknown():
-            return "unknown"
-    return "ok"

@@ -15,7 +15,7 @@ import attrs
 
 from gogate_trio import __version__
 from gogate_trio.backend.exchange import Endpoint
-from gogate_trio.backend.rest import Outcome
+from gogate_trio.backend.judging import Outcome
 from gogate_trio.internal import redis_metrics
 from gogate_trio.internal.api.operations import OPERATIONS
 from gogate_trio.internal.dials import Reading
