@@ -21,9 +21,9 @@ from gogate_trio.protocol import guard
 from gogate_trio.protocol.frames import BINARY, FIN, text_frame
 from gogate_trio.protocol.guard import FrameGuard
 from gogate_trio.router import Router
-from gogate_trio.server import connection, listener
-from gogate_trio.server.connection import Connection
+from gogate_trio.server import connection, reader
 from gogate_trio.server.library import Library
+from gogate_trio.server.reader import Reader
 
 DRIVER = Path(fixtures.__file__).with_name("autobahn.py")
 LARGEST = 16 * 1024 * 1024
@@ -66,8 +66,8 @@ class Telling(Library):
         return Binary(message) if isinstance(message, bytes) else message.encode()
 
 
-class EchoingConnection(Connection):
-    """A connection that takes binary messages too."""
+class EchoingReader(Reader):
+    """A reader that takes binary messages too."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -91,8 +91,8 @@ def binary_frame(payload):
 @pytest.fixture
 async def echoing(monkeypatch):
     """The address of a whole gateway that echoes."""
-    monkeypatch.setattr(listener, "Connection", EchoingConnection)
-    monkeypatch.setattr(connection, "Library", Telling)
+    monkeypatch.setattr(connection, "Reader", EchoingReader)
+    monkeypatch.setattr(reader, "Library", Telling)
     monkeypatch.setattr(Router, "handle", echo)
     monkeypatch.setattr(guard, "FRAGMENTS", LARGEST)
     async with (

@@ -11,7 +11,8 @@
 - ``pages``: what the HTTP pages say.
 - ``library``: trio-websocket, begun when it is needed; ``transport``: the stream it is handed.
 - ``house``: what all connections share.
-- ``connection``: handshake, reader, writer, goodbye.
+- ``connection``: one client, from the handshake to the goodbye.
+- ``reader``: wire to router.
 - ``farewell``: how the last bytes reach a peer.
 - ``writer``: outbox to wire.
 - ``heartbeat``: pings the silent, hangs up on the dead and the stuck.

@@ -20,24 +20,21 @@ from gogate_trio.calls import Lane
 from gogate_trio.errors import BackendUnavailable
 from gogate_trio.ids import ChatId, ConnectionId
 from gogate_trio.limits import AWAY_SECONDS
-from gogate_trio.log import about, get_logger
+from gogate_trio.log import about
 from gogate_trio.outbox import Outbox
 from gogate_trio.protocol import close, refusals
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.protocol.codec import encode_event
 from gogate_trio.protocol.commands import CommandId
 from gogate_trio.protocol.events import Event, Reconnect, error_of
-from gogate_trio.protocol.frames import echo_of, text_frame
-from gogate_trio.protocol.guard import FrameGuard, Handover, Item
+from gogate_trio.protocol.frames import text_frame
 from gogate_trio.protocol.handshake import Head, acceptance
 from gogate_trio.protocol.refusals import Refusal
 from gogate_trio.server.goodbye import last_words, say_goodbye
 from gogate_trio.server.house import House, Visit
-from gogate_trio.server.library import Library
-from gogate_trio.server.wire import Wire, feed
+from gogate_trio.server.reader import Reader
+from gogate_trio.server.wire import Wire
 from gogate_trio.server.writer import write
-
-_log = get_logger(__name__)
 
 
 class Connection:
@@ -71,9 +68,6 @@ class Connection:
         self._behind = visit.behind
         self._listed = False
         self._parted = False
-        self._guard = FrameGuard(house.settings.websocket.max_message_size)
-        self._unheard: list[Item] = []
-        """What the guard has let through and nobody has looked at."""
         self._outcomes: CallerOutcomes | None = None
         self._reading = trio.CancelScope(
             deadline=self.opened_at + house.settings.websocket.auth_timeout
@@ -184,7 +178,7 @@ class Connection:
         try:
             self._shake_hands()
             with self._reading:
-                await self._read(conversation)
+                await Reader(self, self._house, conversation).run(self._stream, self._behind)
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self.hang_up(close.LOST)
         self.is_reading = False
@@ -220,91 +214,6 @@ class Connection:
             return
         self.refuse(refusals.failed(refusals.AUTH_FAILED, BackendUnavailable()))
         self.hang_up(close.backend_away(random.uniform(*AWAY_SECONDS)))  # noqa: S311 - no secret
-
-    async def _read(self, conversation: trio.Nursery) -> None:
-        """Hear what the client says until it is hung up on.
-
-        Text messages that come whole are mostly taken in the poller's task, while this one waits;
-        what else comes wakes it, and is waited for here.
-        """
-        settings = self._house.settings.websocket
-        library = Library(conversation, self.outbox, max_message=settings.max_message_size)
-        behind, self._behind = self._behind, b""
-        if not behind or self._take(behind):
-            await feed(self._stream, self._take, settings.read_buffer_size)
-        while not self.is_leaving:
-            await self._hear(library)
-            if not self.is_leaving:
-                await feed(self._stream, self._take, settings.read_buffer_size)
-
-    async def _hear(self, library: Library) -> None:
-        """Look at what the guard has let through, from the first that is no plain text message."""
-        items, self._unheard = self._unheard, []
-        answers_pings = not self._guard.controls or self._may_control()
-        for item in items:
-            match item:
-                case bytes():
-                    self._receive(item)
-                case Handover() if answers_pings or not item.is_ping:
-                    await self._hand_over(library, item)
-                case Hangup():
-                    self.hang_up(item)
-            if self.is_leaving:
-                return
-
-    def _take(self, data: bytes) -> bool:
-        """Take what has come, as far as it is text messages; whether that is all there was.
-
-        It may run in the poller's task.
-        """
-        if not data:
-            self.hang_up(close.LOST)
-            return False
-        self.heard_at = trio.current_time()
-        self.is_pinged = False
-        items = self._guard.feed(data)
-        for index, item in enumerate(items):
-            if type(item) is not bytes:
-                self._unheard = items[index:]
-                return False
-            self._receive(item)
-            if self.is_leaving:
-                return False
-        return not self._guard.controls
-
-    def _may_control(self) -> bool:
-        """Whether the pings and pongs of the last read were within their rate."""
-        count, self._guard.controls = self._guard.controls, 0
-        throttle = self._house.throttle
-        if not throttle.wait("control", self.number, self.heard_at, count=count):
-            return True
-        if throttle.strike(self.number, self.heard_at):
-            self.hang_up(close.FLOOD)
-        return False
-
-    async def _hand_over(self, library: Library, item: Handover) -> None:
-        """Let trio-websocket have a piece; wait for what must come out before going on.
-
-        It is not begun for a farewell; begun, it may still have a ping to answer before.
-        """
-        if item.closes and not library.is_begun:
-            self.outbox.finish((echo_of(item.data),))
-            self.hang_up(close.CLIENT_LEFT)
-            return
-        await library.read(item.data)
-        if item.ends_message:
-            self._receive(await library.message())
-        elif item.closes:
-            await library.wait_closed()
-            self.hang_up(close.CLIENT_LEFT)
-
-    def _receive(self, text: bytes) -> None:
-        try:
-            self._house.handle(self, text)
-        except Exception:  # noqa: BLE001 - the fence: a bug ends its connection, not the node
-            self._house.metrics.bugs += 1
-            _log.exception("message_failed", connection=self.number)
-            self.hang_up(close.INTERNAL_ERROR)
 
     async def _write(self) -> None:
         gather = self._house.settings.websocket.write_buffer_size
