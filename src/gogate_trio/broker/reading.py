@@ -15,9 +15,9 @@ import attrs
 import trio
 from coredis.exceptions import RedisError, WrongTypeError
 
-from gogate_trio.broker.base import Instruction, Learn, Publication
+from gogate_trio.broker.intake import Intake
 from gogate_trio.broker.outgoing import Outgoing
-from gogate_trio.broker.packing import Header, Packing
+from gogate_trio.broker.packing import Header
 from gogate_trio.broker.standing import (
     Standing,
     ask_had,
@@ -59,25 +59,18 @@ class Reader:
     link: Link
     teller: Teller
     outgoing: Outgoing
-    packing: Packing
+    intake: Intake
     metrics: Metrics
-    learn: Learn
     joined: trio.Event = attrs.field(factory=trio.Event)
     """Set when the window has been read for the first time."""
     heard_at: float = 0.0
     """When Redis last had something to say to us: trio's clock."""
     is_busy: bool = False
     """Whether Redis is not waited for just now, but the hub; or a window is read."""
-    began: float = attrs.field(factory=trio.current_time)
-    """Since when there may be clients to tell."""
     abreast_at: float = 0.0
     """When there last was nothing more to read."""
     head: int = 0
     """The newest offset there is, as far as we know."""
-    _name: bytes = b""
-    """The id of the entry of ours that was read last; empty where there is none in this epoch."""
-    _at: int = 0
-    """Its offset. A window that is read anew does not take either back before it is beyond."""
     _cursor: bytes = b""
     """The id of what was read last, a stranger's too."""
     _count: int = READ_ENTRIES
@@ -119,7 +112,7 @@ class Reader:
     @property
     def known(self) -> int:
         """The newest offset that this node has heard of in this epoch."""
-        return max(self.head, self.teller.last, self._at)
+        return max(self.head, self.teller.last, self.intake.at)
 
     def begin_anew(self) -> None:
         """Read all of the stream when it is next looked at, though it still is the same."""
@@ -178,16 +171,16 @@ class Reader:
         """Whether a failover has lost what was read, or all of an epoch that had begun."""
         if not self._is_same(standing):
             return self.teller.is_over(standing.epoch)
-        return standing.lacks(max(self.teller.last, self._at), self._name)
+        return standing.lacks(max(self.teller.last, self.intake.at), self.intake.name)
 
     def _goes_on(self, standing: Standing) -> bool:
         """Whether the stream can be read on from where we are."""
         header = standing.header
-        is_there = not self._name or (header is not None and header.offset == self._at)
+        is_there = not self.intake.name or (header is not None and header.offset == self.intake.at)
         return self._is_same(standing) and is_there and self._is_whole
 
     async def _ask_standing(self, wire: Wire) -> Standing:
-        standing = await attach(self.link, wire, self._name)
+        standing = await attach(self.link, wire, self.intake.name)
         self._note_head(standing.head)
         self.teller.clock = self.heard_at - standing.now
         return standing
@@ -202,7 +195,7 @@ class Reader:
         async with teller.lock:
             await teller.branch_off()
             if teller.epoch != epoch:
-                self._name, self._at = b"", 0
+                self.intake.forget()
             teller.begin(epoch, self.head)
         self._cursor, head = b"", self.head
         had = await ask_had(self.link, wire)
@@ -215,46 +208,18 @@ class Reader:
                     if entry.header is None:
                         self.metrics.redis.junk += 1
                     else:
-                        await self._take_old(entry, entry.header, epoch, is_first=is_first)
+                        await self.intake.take_old(entry, entry.header, epoch, is_first=is_first)
         if teller.last < head:
             # The newest are lost: nobody may go on from before them.
-            self._name, self._at = b"", 0
+            self.intake.forget()
             teller.begin_window(head)
             teller.last = head
         self.is_busy = False
         async with teller.lock:
-            await self._let_go(had)
-            await self._rejoin()
+            await self.intake.let_go(had)
+            await self.intake.rejoin()
         self._is_whole = True
         self.joined.set()
-
-    async def _let_go(self, had: int) -> None:
-        """Wait no more for what the stream has had of ours, and has no more: it was trimmed."""
-        while (pending := self.outgoing.untold()) is not None and pending.number <= had:
-            await self.teller.tell_alone(pending.what, pending.number)
-            self.outgoing.note_told(pending)
-        self.outgoing.seen(had)
-
-    async def _take_old(self, entry: Found, header: Header, epoch: str, *, is_first: bool) -> None:
-        """Take an entry that may be from before this node's time."""
-        what = self._what(header, entry.payload)
-        is_old = is_first and header.at / 1000 + self.teller.clock < self.began
-        if header.epoch != epoch:
-            if is_old:
-                self.teller.learn_off_stream(header, what)
-            elif header.number:
-                await self.teller.tell_off_stream(header, what)
-            if header.node == self.link.node:
-                self.outgoing.seen(header.number)
-            return
-        if not self.teller.last or not header.number or header.offset != self.teller.last + 1:
-            # The first of the epoch that is there, or the first there was; or some are missing.
-            self.teller.begin_window(header.offset - bool(header.number))
-        if is_old:
-            self.teller.learn(header, what)
-        else:
-            await self.teller.tell(header, what)
-        self._note_read(entry.name, header)
 
     async def _follow(self, wire: Wire) -> None:
         """Wait for what comes next, and tell it."""
@@ -270,7 +235,7 @@ class Reader:
             self.abreast_at, self._count = self.heard_at, READ_ENTRIES
             await self._look(wire)
             async with self.teller.lock:
-                await self._rejoin()
+                await self.intake.rejoin()
             return
         self.is_busy = True
         async with self.teller.lock:
@@ -301,12 +266,7 @@ class Reader:
         if header.offset != teller.last + 1:
             raise _Gap
         self._note_head(max(self.head, header.offset))
-        if not header.number:
-            await teller.begin_epoch(header)
-        else:
-            await teller.tell(header, self._what(header, entry.payload))
-        self._note_read(entry.name, header)
-        await self._rejoin()
+        await self.intake.take(entry, header)
 
     def _is_next_epoch(self, header: Header) -> bool:
         return not header.number and header.offset == self.teller.last + 1
@@ -321,34 +281,6 @@ class Reader:
         self._due = head
         if epoch != self.teller.epoch or head < self.teller.last:
             raise _Gap
-
-    async def _rejoin(self) -> None:
-        """Be one with the stream again when all that was told without it is in it."""
-        if self.teller.is_alone and not self.outgoing.told:
-            await self.teller.rejoin()
-            _log.info("stream_joined", head=self.teller.last)
-
-    def _what(self, header: Header, payload: bytes) -> Publication | Instruction | None:
-        """Return what an entry holds; for our own what we sent, so that nothing need be read."""
-        if not header.number:
-            return None
-        if header.node == self.link.node:
-            pending = self.outgoing.find(header.number)
-            if pending is not None and pending.number == header.number:
-                return pending.what
-        what = self.packing.unpack(payload)
-        if what is None:
-            self.metrics.redis.junk += 1
-        if isinstance(what, Publication) and what.message_id and what.chat_id:
-            self.learn(what.message_id, what.chat_id)
-        return what
-
-    def _note_read(self, name: bytes, header: Header) -> None:
-        self.metrics.redis.read += 1
-        if header.offset >= self._at:
-            self._name, self._at = name, header.offset
-        if header.node == self.link.node:
-            self.outgoing.seen(header.number)
 
     def _note_head(self, head: int) -> None:
         self._note_heard()

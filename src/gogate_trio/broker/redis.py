@@ -29,6 +29,7 @@ from gogate_trio.broker.base import (
     Receiver,
 )
 from gogate_trio.broker.ephemeral import Ephemeral
+from gogate_trio.broker.intake import Intake
 from gogate_trio.broker.once import Once
 from gogate_trio.broker.outgoing import Outgoing
 from gogate_trio.broker.packing import Packing
@@ -75,7 +76,8 @@ class RedisBroker:
         self._metrics = metrics
         packing, outgoing = Packing(), Outgoing()
         teller = Teller(link.node, receiver, obey, events, metrics)
-        reader = Reader(link, teller, outgoing, packing, metrics, learn)
+        intake = Intake(link.node, teller, outgoing, packing, metrics, learn)
+        reader = Reader(link, teller, outgoing, intake, metrics)
         self._packing, self._outgoing, self._teller, self._reader = (
             packing,
             outgoing,
