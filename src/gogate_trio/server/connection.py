@@ -165,7 +165,11 @@ class Connection:
         try:
             async with trio.open_nursery() as conversation:
                 self.outbox.start_writer = partial(conversation.start_soon, self._write)
-                await self._converse(conversation)
+                try:
+                    await self._converse(conversation)
+                finally:
+                    # From here on no task begins: what still waits for one ends with us.
+                    self.outbox.start_writer = None
                 conversation.cancel_scope.cancel()
         except* Exception:
             self.hang_up(close.INTERNAL_ERROR)
