@@ -410,6 +410,27 @@ async def test_what_waits_can_be_dropped_but_no_frame_torn(outbox, peer, writer)
     assert not outbox.is_waiting
 
 
+@pytest.mark.parametrize("is_put_off", [True, False])
+async def test_nor_is_one_torn_that_the_writer_has_not_got_yet(outbox, peer, nursery, is_put_off):
+    """It begins when something waits for the first time, and much may come in that turn."""
+    await crowd()
+    peer.room = 2
+    if is_put_off:
+        outbox.offer_later(b"frame000")
+        await trio.lowlevel.checkpoint()
+    for number in range(is_put_off, OUTBOX_FRAMES + 1):
+        outbox.offer(b"frame%03d" % number)
+    outbox.finish((b"error", b"close"), drop_waiting=True)
+    writer = Writer(outbox, peer)
+    nursery.start_soon(writer.run)
+    await writer.write(9)
+
+    assert peer.hangups == [close.SLOW_CONSUMER]
+    assert peer.got == b"frame000errorclose"
+    assert writer.is_done
+    assert not outbox.is_waiting
+
+
 async def test_a_full_outbox_still_has_room_for_last_words(outbox, peer, nursery):
     """An error event and a close frame, also when the writer has not taken anything yet."""
     peer.room = 0

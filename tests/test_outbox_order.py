@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import count, pairwise
 from unittest import mock
 
@@ -128,15 +129,21 @@ def frames_in(data: bytes) -> tuple[list[int], bytes]:
     return numbers, data
 
 
-def played(script, *, direct: bool, gather: int, how: str) -> Script:
-    """Play a script to its end under limits that a few steps reach."""
+def played(script, *, direct: bool, gather: int, how: str, is_late: bool = False) -> Script:
+    """Play a script to its end under limits that a few steps reach.
+
+    ``is_late``: the writer begins, as a connection's does, when something waits.
+    """
 
     async def play() -> Script:
         async with trio.open_nursery() as nursery:
             peer = Peer()
             outbox = peer.outbox(direct=direct)
             state = Script(peer, outbox, Writer(outbox, peer, gather), nursery)
-            nursery.start_soon(state.writer.run)
+            if is_late:
+                outbox.start_writer = partial(nursery.start_soon, state.writer.run)
+            else:
+                nursery.start_soon(state.writer.run)
             await wait_all_tasks_blocked()
             await crowd()
             for step in script:
@@ -153,15 +160,15 @@ def played(script, *, direct: bool, gather: int, how: str) -> Script:
 
 
 @settings(deadline=None, max_examples=200)
-@given(steps, st.booleans(), st.sampled_from([1, 100, 10_000]), ends)
-def test_what_arrives_is_what_was_offered_in_order(script, direct, gather, how):
+@given(steps, st.booleans(), st.sampled_from([1, 100, 10_000]), ends, st.booleans())
+def test_what_arrives_is_what_was_offered_in_order(script, direct, gather, how, is_late):
     """Over both lanes and every change between them.
 
     Durable frames are all there unless the peer is gone or what waited was dropped; ephemeral
     ones are there or counted as shed; nothing is torn, doubled or overtaken, and last words
     come last.
     """
-    state = played(script, direct=direct, gather=gather, how=how)
+    state = played(script, direct=direct, gather=gather, how=how, is_late=is_late)
     numbers, rest = frames_in(bytes(state.peer.got))
     offered = [number for number in numbers if number not in state.sent]
     is_here = not state.peer.hangups
@@ -171,7 +178,7 @@ def test_what_arrives_is_what_was_offered_in_order(script, direct, gather, how):
     assert len(set(numbers)) == len(numbers)
     if how in {"finish", "drop"}:
         assert rest == b"".join(LAST_WORDS)
-        assert state.writer.is_done
+        assert state.writer.is_done or is_late
     elif how == "shut":
         assert rest == b""
     if is_here and how in {"finish", "shut"}:

@@ -44,6 +44,7 @@ class Outbox:
         "_frames",
         "_held",
         "_idle",
+        "_is_untaken",
         "_open",
         "_pending",
         "_queue",
@@ -85,6 +86,8 @@ class Outbox:
             busy.add(self)
         self._open = True
         self._finished = False
+        self._is_untaken = False
+        """Whether something waited before the writer was there, and it has taken nothing yet."""
         self._queue: _Queue | None = None
         """Opened with the first bytes that have to wait, or by the writer."""
         self.start_writer: Callable[[], None] | None = None
@@ -245,6 +248,7 @@ class Outbox:
             return
         queue = self._opened().exit
         async for chunk, frames in queue:
+            self._is_untaken = False
             parts, size, count = [chunk], len(chunk), frames
             while size < gather:
                 try:
@@ -269,13 +273,14 @@ class Outbox:
     def _enqueue(self, data: bytes, frames: int) -> None:
         if not self._frames:
             self.progress_at = trio.current_time()
-        starts_writer = self._queue is None and self.start_writer is not None
+        is_first = self._queue is None
+        self._is_untaken |= is_first
         self._opened().entry.send_nowait((data, frames))
         self._frames += frames
         self._bytes += len(data)
         self._idle = False
         self._busy.add(self)
-        if starts_writer and self.start_writer is not None:
+        if is_first and self.start_writer is not None:
             self.start_writer()
 
     def _opened(self) -> _Queue:
@@ -308,13 +313,20 @@ class Outbox:
             self._room = None
 
     def _drop_waiting(self) -> None:
-        while self._queue is not None:
+        queue, kept = self._queue, None
+        while queue is not None:
             try:
-                data, frames = self._queue.exit.receive_nowait()
+                data, frames = queue.exit.receive_nowait()
             except (trio.WouldBlock, trio.EndOfChannel):
-                return
+                break
+            if kept is None and self._is_untaken:
+                # Half of it may have gone.
+                kept = data, frames
+                continue
             self._frames -= frames
             self._bytes -= len(data)
+        if queue is not None and kept is not None:
+            queue.entry.send_nowait(kept)
 
 
 def _no_bytes(_data: bytes) -> int:
