@@ -12,6 +12,7 @@ from gogate_trio.hub import Hub
 from gogate_trio.ids import UserId
 from gogate_trio.metrics import Metrics
 from gogate_trio.outbox import Outbox
+from gogate_trio.pending_writes import PendingWrites, pending_writes
 from gogate_trio.protocol.close import Hangup
 from gogate_trio.state.directory import Directory
 from gogate_trio.state.history import History, Window
@@ -24,11 +25,12 @@ class Guest(Peer):
     user: UserId
     directory: Directory[Outbox]
     busy: set[Outbox]
+    pending: PendingWrites = attrs.field(factory=pending_writes)
     wants_positions: bool = False
     mailbox: Outbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.mailbox = Outbox(self.leave, self.busy, self.send_nowait)
+        self.mailbox = Outbox(self.leave, self.busy, self.send_nowait, self.pending)
         self.mailbox.wants_positions = self.wants_positions
         self.directory.join(self.user, self.mailbox)
 

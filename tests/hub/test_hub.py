@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from fakes.turns import crowd
 from gogate_trio.broker.base import Publication
 from gogate_trio.ids import UserId
 from gogate_trio.limits import (
@@ -96,6 +97,25 @@ async def test_everybody_hears_everything_in_the_order_of_publishing(node, nurse
     await node.hub.wait_settled()
 
     assert jo.got == al.got == frames(*texts)
+
+
+async def test_no_event_overtakes_an_answer_that_was_put_off(running, nursery):
+    """Though both are of one turn. Which of them has it first is chance."""
+    jo, al = running.join(JO), running.join(AL)
+    answers = []
+
+    async def answer(text: bytes) -> None:
+        answers.append(bytes(jo.got) + text)
+        jo.mailbox.offer_later(text)
+
+    for number in range(20):
+        await crowd()
+        nursery.start_soon(answer, b"answer %d" % number)
+        await running.tell(say(f"event {number}"))
+        await trio.lowlevel.checkpoint()
+        assert jo.got.startswith(answers[number])
+
+    assert len(jo.got) == len(al.got) + sum(len(b"answer %d" % number) for number in range(20))
 
 
 async def test_a_burst_is_one_write_a_connection(node, nursery):
