@@ -108,6 +108,17 @@ async def test_it_is_known_when_nothing_of_it_left(ends, is_crowded):
         await pipe.receive()
 
 
+async def test_nothing_of_it_leaves_when_the_other_side_has_hung_up_by_then(ends):
+    """As when that had been seen before: no answer would come, and nobody knew what was done."""
+    pipe, theirs = ends
+    await crowd()
+    pipe.post(b"request")
+    theirs.shutdown(socket.SHUT_WR)
+    with trio.fail_after(PATIENCE), pytest.raises(NothingLeft):
+        await pipe.receive()
+    assert all_of(theirs) == b""
+
+
 async def test_it_is_known_when_some_of_it_left(ends, nursery):
     """The other side may have acted on it."""
     pipe, theirs = ends

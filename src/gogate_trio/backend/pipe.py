@@ -108,6 +108,8 @@ class BarePipe:
         if not self._unsent:
             return True
         try:
+            if self._is_stale():
+                return False
             sent = self._socket.send(self._unsent)
         except OSError:
             return False
@@ -124,6 +126,9 @@ class BarePipe:
         while True:
             await self._news()
             if self._unsent:
+                if self._is_stale():
+                    self._unsent = b""
+                    raise NothingLeft("hung up")
                 await self._send_rest()
             try:
                 data = self._socket.recv(_READ_BYTES)
@@ -151,6 +156,10 @@ class BarePipe:
         if self._socket.fileno() >= 0:
             self._source.remove()
             self._socket.close()
+
+    def _is_stale(self) -> bool:
+        """Whether the other side has hung up before anything was sent: a turn can be long."""
+        return not self._is_begun and self.is_readable()
 
     async def _send_rest(self) -> None:
         rest, self._unsent = memoryview(self._unsent), b""
