@@ -111,6 +111,43 @@ async def test_what_cannot_be_written_is_seen_to_in_a_task_though_nothing_else_h
     assert note.settled_in is not None
 
 
+async def test_a_bug_in_one_write_is_met_in_a_task_and_keeps_no_other_from_going():
+    """An instrument that raises is called no more: nothing would ever be written again."""
+
+    class Broken(Note):
+        def write(self) -> bool:
+            raise ValueError(self.text)
+
+    broken, log = Broken([], "a bug"), []
+    for turn in range(3):
+        await crowd()
+        pending_writes().add(broken)
+        pending_writes().add(Note(log, "x"))
+        assert len(log) == turn
+        await trio.lowlevel.checkpoint()
+        assert len(log) == turn + 1
+    with trio.fail_after(PATIENCE):
+        await broken.settled.wait()
+
+
+async def test_a_bug_of_who_sees_to_one_at_once_puts_off_the_others():
+    """It is raised where it can be dealt with, and they go at the end of the turn."""
+
+    class Broken(Note):
+        def settle(self) -> None:
+            raise ValueError(self.text)
+
+    log = []
+    await crowd()
+    with mock.patch.object(module, "PENDING_WRITES", 3):
+        pending_writes().add(Broken([], "a bug", is_possible=False))
+        pending_writes().add(Note(log, "a"))
+        with pytest.raises(ValueError, match="a bug"):
+            pending_writes().add(Note(log, "b"))
+        await trio.lowlevel.checkpoint()
+    assert log == ["a", "b"]
+
+
 def test_each_run_has_its_own():
     """What is left of one is not written by the next."""
 

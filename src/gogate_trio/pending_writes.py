@@ -7,6 +7,7 @@ run have had their turn, and goes before the process waits for anything.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, Protocol
 
 import trio
@@ -36,7 +37,7 @@ class PendingWrites(trio.abc.Instrument):
 
     def __init__(self) -> None:
         """Belong to the run of trio that is going on, to its end."""
-        self._writes: list[Write] = []
+        self._writes: deque[Write] = deque()
         self._count = 0
         """writes of this turn"""
         self._crowded = 0
@@ -52,7 +53,8 @@ class PendingWrites(trio.abc.Instrument):
         self._count += 1
         self._writes.append(write)
         if not self._crowded or len(self._writes) >= PENDING_WRITES:
-            for each in self._taken():
+            while self._writes:
+                each = self._writes.popleft()
                 if not each.write():
                     each.settle()
 
@@ -63,15 +65,11 @@ class PendingWrites(trio.abc.Instrument):
         elif self._crowded:
             self._crowded -= 1
         self._count = 0
-        if self._writes:
-            for each in self._taken():
-                if not each.write():
-                    # It has been decided how long to wait: only this ends the wait.
-                    self._token.run_sync_soon(each.settle)
-
-    def _taken(self) -> list[Write]:
-        writes, self._writes = self._writes, []
-        return writes
+        while self._writes:
+            each = self._writes.popleft()
+            if not _is_written(each):
+                # It has been decided how long to wait: only this ends the wait.
+                self._token.run_sync_soon(each.settle)
 
 
 def pending_writes() -> PendingWrites:
@@ -82,6 +80,14 @@ def pending_writes() -> PendingWrites:
         pending = PendingWrites()
         _OF_THIS_RUN.set(pending)
         return pending
+
+
+def _is_written(write: Write) -> bool:
+    """Write, where nothing may be raised: trio calls no instrument again that has."""
+    try:
+        return write.write()
+    except Exception:  # noqa: BLE001 - who sees to it meets it again
+        return False
 
 
 _OF_THIS_RUN: Final = trio.lowlevel.RunVar[PendingWrites]("pending_writes")
