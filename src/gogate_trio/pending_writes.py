@@ -29,7 +29,9 @@ class Write(Protocol):
 
 
 class PendingWrites(trio.abc.Instrument):
-    """The writes of this turn, of all of the process. Each is noted once.
+    """The writes of this turn, of all of the process.
+
+    One that went before its time, with something else, may be noted twice: nothing is left of it.
 
     Put off only while turns have several: one that is alone wakes its reader at best while that is
     still awake (bench/NOTES.md).
