@@ -12,6 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from fakes.node import PATIENCE
+from fakes.tcp import tcp_pair
 from fakes.turns import crowd
 from gogate_trio.backend.pipe import BarePipe, NothingLeft
 
@@ -21,12 +22,7 @@ ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 @pytest.fixture
 async def ends(poller):
     """A pipe in use whose kernel takes little at a time, and the socket at its other end."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        ours = socket.create_connection(listener.getsockname())
-        theirs, _ = listener.accept()
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    theirs.setblocking(False)
+    ours, theirs = tcp_pair(4096)
     pipe = BarePipe(trio.SocketStream(trio.socket.from_stdlib_socket(ours)), poller)
     with theirs:
         # What epoll tells of every new socket is told.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from fakes.node import within
+from fakes.tcp import tcp_pair
 from fakes.turns import crowd
 from gogate_trio.backend.pipe import BarePipe, NothingLeft
 from gogate_trio.poller import open_poller
@@ -94,23 +95,12 @@ class Exchange:
             self.read()
 
 
-def tcp_pair() -> tuple[socket.socket, socket.socket]:
-    """Both ends of a TCP connection with little room."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        ours = socket.create_connection(listener.getsockname())
-        theirs, _ = listener.accept()
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-    theirs.setblocking(False)
-    return ours, theirs
-
-
 @example(script=["turn", "reset"], size=len(REQUEST), is_crowded=True, is_minded=False)
 @settings(deadline=None, max_examples=150)
 @given(steps, st.sampled_from([1, 300, 20_000, len(REQUEST)]), st.booleans(), st.booleans())
 async def test_who_asks_knows_what_became_of_it(script, size, is_crowded, is_minded):
     """An answer means that all of it went; that nothing left, that nothing ever comes of it."""
-    ours, theirs = tcp_pair()
+    ours, theirs = tcp_pair(8192)
     async with open_poller() as poller, trio.open_nursery() as nursery:
         pipe = BarePipe(trio.SocketStream(trio.socket.from_stdlib_socket(ours)), poller)
         theirs.send(ANSWER)

@@ -182,7 +182,11 @@ class Connection:
         try:
             self._shake_hands()
             with self._reading:
-                await Reader(self, self._house, conversation).run(self._stream, self._behind)
+                behind, self._behind = self._behind, b""
+                reading = Reader(self, self._house, conversation).run(self._stream, behind)
+                # It may be a whole read, and a connection's life is long.
+                del behind
+                await reading
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self.hang_up(close.LOST)
         self.is_reading = False

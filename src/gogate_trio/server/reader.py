@@ -47,7 +47,9 @@ class Reader:
         when the client is lost. Cancelled, it hears no more, were there something left to hear.
         """
         most = self._house.settings.websocket.read_buffer_size
-        if not behind or self._take(behind):
+        wants_more = not behind or self._take(behind)
+        del behind
+        if wants_more:
             await feed(stream, self._take, most)
         while not self._connection.is_leaving:
             await self._hear()
